@@ -1,0 +1,1 @@
+"""Puts it together: opens every engine and store once and hands them in."""

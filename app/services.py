@@ -1,0 +1,1 @@
+"""Everything a role works with, opened once and closed with it."""

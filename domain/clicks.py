@@ -1,0 +1,93 @@
+"""A click: one answered visit in the ledger, classified, and where it stands in the feeds."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from domain.utm import Utm
+from domain.visits import Outcome
+
+
+class ClickKind(StrEnum):
+    """Who or what followed the link; totals count HUMAN unless asked otherwise."""
+
+    HUMAN = "HUMAN"
+    BOT = "BOT"
+    PREFETCH = "PREFETCH"
+    PREVIEW = "PREVIEW"
+    HEAD = "HEAD"
+
+
+class Device(StrEnum):
+    """The visitor's device, as far as the agent says."""
+
+    MOBILE = "MOBILE"
+    TABLET = "TABLET"
+    DESKTOP = "DESKTOP"
+    TV = "TV"
+    BOT = "BOT"
+    OTHER = "OTHER"
+
+
+class Click(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the ledger. It is written once and never changed.
+
+    Args:
+        id: made from (journal, offset), so that the same frame is the same click however often it is shipped.
+        slot: the ledger slot that stored it; see `seq`.
+        seq: position in the feed of (workspace, slot), from 1 without holes, in commit order.
+        unique: first HUMAN redirect of this visitor on this link on this UTC day to reach the ledger.
+        final_destination: where the visitor was sent; None where there was no redirect.
+    """
+
+    id: str
+    workspace_id: str
+    slot: int
+    seq: int
+    at: datetime
+    link_id: str | None
+    link_version: int
+    outcome: Outcome
+    kind: ClickKind
+    unique: bool
+    final_destination: str | None = None
+    rule: str | None = None
+    variant: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    device: Device = Device.OTHER
+    os: str | None = None
+    browser: str | None = None
+    language: str | None = None
+    referrer: str | None = None
+    qr: bool = False
+    utm: Utm = Utm()
+    tags: tuple[str, ...] = ()
+
+
+class LinkStats(msgspec.Struct, frozen=True, kw_only=True):
+    """All-time figures of one link; clicks and uniques count HUMAN redirects."""
+
+    link_id: str
+    clicks: int = 0
+    uniques: int = 0
+    bots: int = 0
+    last_click_at: datetime | None = None
+
+
+class ClicksCommitted(msgspec.Struct, array_like=True, frozen=True):
+    """Told to every feed of a workspace after its clicks were committed (channel `clicks:<workspace id>`).
+
+    Args:
+        slot: the ledger slot.
+        first: seq of the first click.
+        last: seq of the last one; a reader that has not seen `first - 1` fills up from the ledger.
+        clicks: the clicks in seq order.
+    """
+
+    slot: int
+    first: int
+    last: int
+    clicks: tuple[Click, ...]

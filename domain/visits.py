@@ -1,0 +1,67 @@
+"""One request of a visitor: what the redirect saw of it, and the record that its journal keeps."""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+
+class Outcome(StrEnum):
+    """What the redirect answered; totals count REDIRECT only."""
+
+    REDIRECT = "REDIRECT"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_STARTED = "NOT_STARTED"
+    EXPIRED = "EXPIRED"
+    PAUSED = "PAUSED"
+    ARCHIVED = "ARCHIVED"
+
+
+class Purpose(IntEnum):
+    """Why the request was made, as far as its method and headers say; the agent decides the rest."""
+
+    FOLLOW = 0
+    HEAD = 1
+    PREFETCH = 2
+
+
+class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True):
+    """The facts of one answered visit as they stand in a journal: never an IP address.
+
+    Args:
+        at_ms: milliseconds since the Unix epoch.
+        workspace_id: the link's workspace.
+        link_id: the link that was followed.
+        link_version: its version when the answer was decided.
+        destination: the URL the visitor was sent to; None where there was no redirect.
+        outcome: what was answered.
+        purpose: see Purpose.
+        agent: the User-Agent header, at most 512 characters.
+        languages: the Accept-Language header, at most 256 characters.
+        referrer: host of the Referer header, lower case, without its port.
+        visitor: keyed hash of the UTC day's salt, workspace, truncated address and agent (16 bytes);
+            empty with Sec-GPC: 1 or while no salt is known.
+        country: ISO 3166-1 alpha-2, or empty.
+        region: ISO 3166-2 subdivision such as "GB-ENG", or empty.
+        city: English name, or empty.
+        qr: the visit came from a QR code.
+        utm: utm_source, utm_medium, utm_campaign, utm_term, utm_content of the link version.
+        tags: the link's tags at that version.
+    """
+
+    at_ms: int
+    workspace_id: str
+    link_id: str
+    link_version: int
+    destination: str | None
+    outcome: Outcome
+    purpose: Purpose = Purpose.FOLLOW
+    agent: str = ""
+    languages: str = ""
+    referrer: str = ""
+    visitor: bytes = b""
+    country: str = ""
+    region: str = ""
+    city: str = ""
+    qr: bool = False
+    utm: tuple[str | None, str | None, str | None, str | None, str | None] = (None, None, None, None, None)
+    tags: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""The hot path: look up, decide, record, answer. Never loads GraphQL."""

@@ -1,0 +1,1 @@
+"""What the API looks like: the Strawberry types and inputs of each noun."""
