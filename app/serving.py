@@ -1,0 +1,112 @@
+"""An ASGI application on sockets that are already bound, until SIGTERM has drained it."""
+
+import asyncio
+import resource
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, Literal
+
+import uvicorn
+
+SPARE_FILES: Final = 64
+"""Files that a process keeps for its engines, journals and logs; the others may be connections."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, except that a signal ends it with exit code 0 instead of being raised again."""
+
+    def __init__(self, config: uvicorn.Config, on_drain: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._on_drain = on_drain
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        handled = (signal.SIGTERM, signal.SIGINT)
+        for number in handled:
+            loop.add_signal_handler(number, self._drain)
+        try:
+            yield
+        finally:
+            for number in handled:
+                loop.remove_signal_handler(number)
+
+    def _drain(self) -> None:
+        if self._on_drain is not None and not self.should_exit:
+            self._on_drain()
+        self.should_exit = True
+
+
+async def serve(
+    application: Any,
+    sockets: list[socket.socket],
+    *,
+    http: Literal["httptools", "h11"] | type[asyncio.Protocol] = "httptools",
+    ws: Literal["none", "websockets-sansio"] = "none",
+    websocket_max_bytes: int = 64 * 1024,
+    drain_seconds: int = 15,
+    keep_alive_seconds: int = 75,
+    on_drain: Callable[[], None] | None = None,
+    lifespan: Literal["on", "off"] = "off",
+) -> None:
+    """Serve until SIGTERM or SIGINT, then drain: no new connections, idle ones closed, answers finished.
+
+    Args:
+        application: an ASGI 3 application.
+        sockets: listening sockets; closed on the way out.
+        http: uvicorn's HTTP/1.1 protocol, by name or as a class.
+        ws: uvicorn's WebSocket protocol; "none" refuses upgrades.
+        websocket_max_bytes: the largest message a WebSocket client may send.
+        drain_seconds: how long answers may take after the signal; what runs longer is cancelled.
+        keep_alive_seconds: how long an idle connection stays open.
+        on_drain: called once at the signal, before connections are told: say not ready, end streams.
+        lifespan: whether the application speaks the lifespan protocol.
+    """
+    config = uvicorn.Config(
+        application,
+        http=http,
+        ws=ws,
+        ws_max_size=websocket_max_bytes,
+        ws_per_message_deflate=False,
+        lifespan=lifespan,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=keep_alive_seconds,
+        timeout_graceful_shutdown=drain_seconds,
+        h11_max_incomplete_event_size=64 * 1024,
+        limit_concurrency=_connections(),
+    )
+    await _Server(config, on_drain).serve(sockets=sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening TCP socket.
+
+    Args:
+        host: an address or name of this machine; IPv6 without brackets.
+        port: 0 takes a free one.
+
+    Raises:
+        OSError: the port is taken, or the address is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def stopping() -> asyncio.Event:
+    """An event that SIGTERM or SIGINT sets; for a role that serves no port."""
+    event = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, event.set)
+    return event
+
+
+def _connections() -> int | None:
+    """How many connections may be open; one more is told 503, for without files even that would fail."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if limit == resource.RLIM_INFINITY else max(limit - SPARE_FILES, 16)
