@@ -36,7 +36,7 @@ bench: .venv/dev ## measure every figure that the README quotes
 	@$(BIN)/python -m bench.redirect
 	@$(BIN)/python -m bench.latency
 
-lock: ## resolve the locks again (needs uv)
+lock: ## resolve the locks again (needs uv on PATH)
 	uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -q -o requirements/production.txt
 	uv pip compile pyproject.toml --extra embedded --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -q -c requirements/production.txt -o requirements/run.txt
 	uv pip compile pyproject.toml --extra embedded --extra dev --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -q -c requirements/run.txt -o requirements/dev.txt
