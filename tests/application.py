@@ -82,11 +82,15 @@ async def running(
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LINKGRAPH_")}
     with (data_dir / "serve.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app", "serve",
-            "--data-dir", str(data_dir / "data"), "--api-port", str(api_port), "--redirect-port", str(redirect_port),
+            sys.executable,
+            *("-m", "app", "serve", "--data-dir", str(data_dir / "data")),
+            *("--api-port", str(api_port), "--redirect-port", str(redirect_port)),
             *arguments,
-            cwd=ROOT, env=inherited | (environment or {}), stdout=log, stderr=log,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=inherited | (environment or {}),
+            stdout=log,
+            stderr=log,
+        )
         try:
             await until_ready(f"http://localhost:{api_port}/readyz", process, data_dir / "serve.log")
             await until_ready(f"http://localhost:{redirect_port}/readyz", process, data_dir / "serve.log")

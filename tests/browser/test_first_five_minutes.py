@@ -1,0 +1,126 @@
+"""The README's first five minutes in a real browser: make a link in GraphiQL, follow it, watch the click arrive."""
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.application import ROOT, Application, running
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = ("no-sandbox", "disable-quic", "no-first-run", "disable-sync", "disable-component-update")
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium on PATH (Debian: apt-get install chromium)"
+)
+
+
+def readme_block(start: str) -> str:
+    """The README's GraphQL block that begins with `start`."""
+    blocks = re.findall(r"```graphql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    return next(block for block in blocks if block.startswith(start))
+
+
+@pytest.fixture
+async def application(tmp_path: Path) -> AsyncIterator[Application]:
+    async with running(tmp_path) as application:
+        yield application
+
+
+@pytest.fixture
+async def landing_port() -> AsyncIterator[int]:
+    """A web site to land on; the browser is told that it is example.com."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\nlanded!")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.fixture
+async def browser(landing_port: int) -> AsyncIterator[Browser]:
+    arguments = [f"--{name}" for name in QUIET]
+    arguments += [
+        "--disable-background-networking",
+        f"--host-resolver-rules=MAP example.com 127.0.0.1:{landing_port}",
+    ]
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        yield browser
+        await browser.close()
+
+
+async def paste(page: Page, editor: str, text: str) -> None:
+    """Replace what stands in an editor of GraphiQL, as Ctrl+A and Ctrl+V do."""
+    await page.locator(f"{editor} .CodeMirror").first.click()
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text(text)
+
+
+async def open_graphiql(page: Page, application: Application) -> None:
+    await page.goto(f"{application.api}/graphql")
+    await page.locator(".graphiql-query-editor").wait_for()
+
+
+async def enter_key(page: Page, application: Application) -> None:
+    await page.get_by_role("button", name="Headers").click()
+    await paste(page, "section.graphiql-editor-tool", json.dumps(application.headers))
+
+
+async def test_make_follow_watch(application: Application, browser: Browser) -> None:
+    context = await browser.new_context()
+    maker = await context.new_page()
+    await open_graphiql(maker, application)
+    await enter_key(maker, application)
+    mutation = readme_block("mutation").replace("https://example.com", "http://example.com")
+    await paste(maker, ".graphiql-query-editor", mutation)
+    await maker.locator(".graphiql-execute-button").click()
+    result = maker.locator(".result-window")
+    await expect(result).to_contain_text("shortUrl")
+    short_url = re.search(r'"shortUrl": "([^"]+)"', await result.inner_text())
+    assert short_url
+
+    watcher = await context.new_page()
+    await open_graphiql(watcher, application)
+    await paste(watcher, ".graphiql-query-editor", readme_block("subscription"))
+    await watcher.locator(".graphiql-execute-button").click()
+    feed = watcher.locator(".result-window")
+    await expect(feed).to_contain_text("cursor")
+
+    visitor = await context.new_page()
+    await visitor.goto(short_url[1])
+    assert visitor.url.startswith("http://example.com/")
+    assert await visitor.inner_text("body") == "landed!"
+
+    await expect(feed).to_contain_text('"browser": "Chrome', timeout=1_000)
+    await expect(feed).to_contain_text("HUMAN")
+
+
+async def test_the_key_is_remembered(application: Application, browser: Browser) -> None:
+    page = await (await browser.new_context()).new_page()
+    await open_graphiql(page, application)
+    await enter_key(page, application)
+    await expect(page.locator("section.graphiql-editor-tool")).to_contain_text(application.key)
+    await page.wait_for_function("key => JSON.stringify(localStorage).includes(key)", arg=application.key)
+    await page.reload()
+    await page.get_by_role("button", name="Headers").click()
+    await expect(page.locator("section.graphiql-editor-tool")).to_contain_text(application.key)
+
+
+async def test_nothing_is_fetched_from_elsewhere(application: Application, browser: Browser) -> None:
+    """GraphiQL works with no network: every request of the page goes to us."""
+    page = await (await browser.new_context()).new_page()
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    await open_graphiql(page, application)
+    assert requested
+    assert [url for url in requested if not url.startswith((application.api, "data:", "blob:"))] == []
