@@ -1,4 +1,4 @@
-"""The README's first five minutes in a real browser: make a link in GraphiQL, follow it, watch the click arrive."""
+"""The README's first five minutes in a real browser: make a link, follow it, watch the click arrive."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 def readme_block(start: str) -> str:
     """The README's GraphQL block that begins with `start`."""
-    blocks = re.findall(r"```graphql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    blocks: list[str] = re.findall(r"```graphql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     return next(block for block in blocks if block.startswith(start))
 
 

@@ -1,4 +1,4 @@
-"""One store refuses or falls silent: known links keep answering, nothing is lost, and everything heals by itself."""
+"""One store refuses or falls silent: known links keep answering, nothing is lost, and everything heals."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from tests.faults.subscribers import Subscriber
 from tests.faults.test_nothing_lost import until_stored
 from tests.faults.visitors import Visitors
 
-# Longer than a route lives without being confirmed, so that known links are also asked for when their time is up.
+# Longer than a route lives without being confirmed: known links are also asked for when their time is up.
 SICK_SECONDS = 7
 
 
@@ -44,7 +44,7 @@ async def behind_doors(
 async def test_known_links_answer_while_a_store_is_sick(
     store: str, fault: str, settings: Settings, tmp_path: Path
 ) -> None:
-    """RD-13, RD-14: 302 for known links, 503 (never 404) for unknown ones without MongoDB; whole afterwards."""
+    """RD-13, RD-14: 302 for known links, 503 (never 404) for unknown ones without MongoDB; then whole."""
     async with (
         behind_doors(settings, tmp_path) as (application, doors),
         httpx.AsyncClient(timeout=30) as client,
@@ -88,7 +88,7 @@ async def test_a_link_made_after_healing_redirects(settings: Settings, tmp_path:
         await doors["mongodb"].heal()
         async with asyncio.timeout(20):
             while (await client.get(f"{application.api}/readyz")).status_code != 200:
-                await asyncio.sleep(0.1)  # readiness is asked for over HTTP: there is no event to await
+                await asyncio.sleep(0.1)  # noqa: ASYNC110 - readiness is asked for over HTTP
         data = await application.graphql(client, document)
         followed = await client.get(data["createLink"]["link"]["shortUrl"])
 
