@@ -1,11 +1,18 @@
 """The connection to MongoDB, and every index of every collection in one table."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
 
+import pymongo
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, PyMongoError
 
+from domain.errors import Unavailable
+
+Result = TypeVar("Result")
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 
@@ -39,3 +46,40 @@ async def ensure_indexes(database: Database) -> None:
     """Create what is missing of INDEXES; what exists already costs one round trip a collection."""
     for collection, indexes in INDEXES.items():
         await database[collection].create_indexes(list(indexes))
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Around every call of a store: a server that is away, too slow or changing its primary becomes Unavailable.
+
+    Whatever else MongoDB refuses is a fault of ours and passes through.
+    """
+    try:
+        yield
+    except PyMongoError as error:
+        # ConnectionFailure covers server selection, not-primary and network errors; `timeout` the budget of the call.
+        if isinstance(error, ConnectionFailure) or error.timeout or _passing(error):
+            raise Unavailable("The database does not answer right now; try again.") from error
+        raise
+
+
+async def transaction(
+    database: Database, work: Callable[[AsyncClientSession], Awaitable[Result]], *, seconds: float = 5
+) -> Result:
+    """Run `work` in one transaction: as a whole or not at all, repeated on conflicts, its commit until it is known.
+
+    Args:
+        database: where it happens.
+        work: what to do with the session; it may run several times.
+        seconds: budget of everything together; without it PyMongo retries for two minutes.
+
+    Raises:
+        Unavailable: it could not be done in time.
+    """
+    with answering(), pymongo.timeout(seconds):
+        async with database.client.start_session() as session:
+            return await session.with_transaction(work)
+
+
+def _passing(error: PyMongoError) -> bool:
+    return error.has_error_label("RetryableWriteError") or error.has_error_label("TransientTransactionError")

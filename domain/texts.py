@@ -1,0 +1,49 @@
+"""Free text that people type: which characters it may hold, and how long it may be."""
+
+import unicodedata
+from typing import Final
+
+_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_JOINERS: Final = frozenset(
+    "\u200c\u200d"
+)  # Persian and Indic spelling, and emoji such as families, need them
+_BREAKS: Final = frozenset("\n\r\t")
+
+
+def hidden(text: str, *, joiners: bool = False, breaks: bool = False) -> str | None:
+    """The first character that a reader would not see, or None: controls, bidi controls, zero-width, surrogates.
+
+    Args:
+        text: what was typed.
+        joiners: accept ZERO WIDTH JOINER and NON-JOINER.
+        breaks: accept line breaks and tabs.
+    """
+    if text.isascii() and text.isprintable():
+        return None
+    for character in text:
+        if (joiners and character in _JOINERS) or (breaks and character in _BREAKS):
+            continue
+        if character in _BIDI or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+            return character
+    return None
+
+
+def named(character: str) -> str:
+    """A character by its code point, for a message that must not repeat it."""
+    return f"U+{ord(character):04X}"
+
+
+def problem(text: str, *, longest: int, breaks: bool = False) -> str | None:
+    """What is wrong with a text, as the rest of a sentence that starts with its name; None when nothing is.
+
+    Args:
+        text: what was typed.
+        longest: characters it may have.
+        breaks: accept line breaks and tabs.
+    """
+    if len(text) > longest:
+        return f"has {len(text):,} characters; at most {longest:,} are accepted."
+    character = hidden(text, joiners=True, breaks=breaks)
+    if character is not None:
+        return f"holds the invisible character {named(character)}; leave it out."
+    return None
