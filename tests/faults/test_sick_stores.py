@@ -88,7 +88,7 @@ async def test_a_link_made_after_healing_redirects(settings: Settings, tmp_path:
         await doors["mongodb"].heal()
         async with asyncio.timeout(20):
             while (await client.get(f"{application.api}/readyz")).status_code != 200:
-                await asyncio.sleep(0.1)  # noqa: ASYNC110 - readiness is asked for over HTTP
+                await asyncio.sleep(0.1)
         data = await application.graphql(client, document)
         followed = await client.get(data["createLink"]["link"]["shortUrl"])
 
