@@ -1,12 +1,17 @@
 """A click: one answered visit in the ledger, classified, and where it stands in the feeds."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from domain.utm import Utm
 from domain.visits import Outcome
+
+NO_UTM: Final = Utm()
+"""Of a link without parameters; being the default, it takes no room in the ledger."""
 
 
 class ClickKind(StrEnum):
@@ -30,7 +35,7 @@ class Device(StrEnum):
     OTHER = "OTHER"
 
 
-class Click(msgspec.Struct, frozen=True, kw_only=True):
+class Click(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One row of the ledger. It is written once and never changed.
 
     Args:
@@ -63,7 +68,7 @@ class Click(msgspec.Struct, frozen=True, kw_only=True):
     language: str | None = None
     referrer: str | None = None
     qr: bool = False
-    utm: Utm = Utm()
+    utm: Utm = NO_UTM
     tags: tuple[str, ...] = ()
 
 
@@ -91,3 +96,10 @@ class ClicksCommitted(msgspec.Struct, array_like=True, frozen=True):
     first: int
     last: int
     clicks: tuple[Click, ...]
+
+
+def pieces(committed: ClicksCommitted, size: int) -> Iterator[ClicksCommitted]:
+    """The same news in messages of at most `size` clicks."""
+    for start in range(0, len(committed.clicks), size):
+        part = committed.clicks[start : start + size]
+        yield ClicksCommitted(committed.slot, part[0].seq, part[-1].seq, part)

@@ -1,0 +1,183 @@
+"""Journals into the ledger: every journal on this host is read, classified, committed and announced."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from delivery import journals
+from delivery.announcements import Outbox
+from delivery.counts import Counts
+from delivery.journals import Frame, Journal
+from delivery.leases import Lease
+from domain import ledgers
+from domain.agents import Agent
+from domain.errors import Unavailable
+from domain.journals import click_id, decode
+from domain.ledgers import MAX_ENTRIES, Entry, JournalClosed, Ledger, Moved, Stretch
+
+POLL_SECONDS: Final = 0.01
+"""Memory-mapped writing raises no event to await, and a look at one header costs a microsecond."""
+SCAN_SECONDS: Final = 0.25
+"""How often new and orphaned journals are looked for; adopting one at a time shares them out."""
+ABANDONED_SECONDS: Final = 1.0
+FIRST_BACKOFF_SECONDS: Final = 0.05
+LAST_BACKOFF_SECONDS: Final = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Clicks:
+    """Ships the journals of one folder, one transaction at a time, until it is told to stop.
+
+    Args:
+        journals_dir: where redirect processes write; need not exist yet.
+        ledger: where clicks are committed.
+        lease: the slot they are numbered in.
+        outbox: takes the news.
+        agents: reads an agent string, see agents.Agents.read.
+        counts: what happened so far.
+    """
+
+    def __init__(
+        self,
+        journals_dir: Path,
+        *,
+        ledger: Ledger,
+        lease: Lease,
+        outbox: Outbox,
+        agents: Callable[[str], Agent],
+        counts: Counts,
+    ) -> None:
+        self._journals_dir = journals_dir
+        self._ledger = ledger
+        self._lease = lease
+        self._outbox = outbox
+        self._agents = agents
+        self._counts = counts
+        self._held: dict[str, Journal] = {}
+        self._asked_at: dict[str, float] = {}
+        self._scanned_at = float("-inf")
+        self._backoff = 0.0
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Ship until `stopping` is set; finishes the transaction at hand and lets go of every journal."""
+        try:
+            while not stopping.is_set():
+                if not await self._round(stopping):
+                    await asyncio.sleep(POLL_SECONDS)
+                if self._backoff:
+                    await _pause(stopping, self._backoff)
+        finally:
+            for journal in self._held.values():
+                journal.release()
+            self._held.clear()
+
+    async def _round(self, stopping: asyncio.Event) -> bool:
+        """One stretch of each journal; false when there was nothing to ship."""
+        shipped = False
+        try:
+            await self._scan()
+            for journal in list(self._held.values()):
+                if stopping.is_set():
+                    break
+                shipped |= await self._ship(journal)
+        except Unavailable as error:
+            self._fail("MongoDB is away, journals keep the clicks: %s", error)
+        except Exception as error:  # noqa: BLE001 - the rim: whatever is wrong, the journals keep the clicks
+            self._fail("clicks could not be shipped, it is tried again: %r", error)
+        else:
+            self._backoff = 0.0
+        return shipped
+
+    async def _scan(self) -> None:
+        """Adopt at most one journal that nobody ships yet."""
+        if time.monotonic() - self._scanned_at < SCAN_SECONDS:
+            return
+        self._scanned_at = time.monotonic()
+        for folder in journals.folders(self._journals_dir):
+            journal = None if folder.name in self._held else Journal.adopt(folder)
+            if journal is not None:
+                await self._take_on(journal)
+                return
+
+    async def _take_on(self, journal: Journal) -> None:
+        """Go on where the ledger is; of a journal that was closed before, only the folder is left."""
+        self._held[journal.id] = journal
+        try:
+            journal.seek(await self._ledger.offset_of(journal.id))
+        except JournalClosed:
+            self._drop(journal)
+
+    async def _ship(self, journal: Journal) -> bool:
+        """Commit the next stretch of a journal; one that is empty and abandoned is closed and removed."""
+        abandoned = self._abandoned(journal)
+        frames, end = journal.frames(MAX_ENTRIES)
+        if end == journal.offset:
+            if abandoned:
+                await self._close(journal)
+            return False
+        stretch = Stretch(journal.id, journal.offset, end, tuple(self._entries(journal.id, frames)))
+        try:
+            committed = await self._ledger.commit(stretch, await self._lease.slot())
+        except Moved:
+            self._counts.stretches_moved += 1
+            await self._take_on(journal)
+            return True
+        journal.seek(end)
+        self._counts.stretches_committed += 1
+        self._counts.clicks_committed += len(stretch.entries)
+        self._counts.records_unreadable += len(frames) - len(stretch.entries)
+        for workspace_id, each in committed.items():
+            self._outbox.put(workspace_id, each)
+        return True
+
+    def _entries(self, journal_id: str, frames: list[Frame]) -> list[Entry]:
+        """Classified entries of `frames`; what cannot be read is passed over, or it would block the rest."""
+        entries = []
+        for frame in frames:
+            try:
+                record = decode(frame.payload)
+                identity = click_id(journal_id, frame.offset, record.at_ms)
+                entries.append(ledgers.entry(identity, record, self._agents))
+            except (msgspec.MsgspecError, ValueError, OverflowError) as error:
+                _log.error("journal %s: the record at %d is unreadable: %s", journal_id, frame.offset, error)
+        return entries
+
+    def _abandoned(self, journal: Journal) -> bool:
+        """Whether the writer is gone; asked before reading, so that everything it wrote is read."""
+        now = time.monotonic()
+        if now - self._asked_at.get(journal.id, now) < ABANDONED_SECONDS:
+            self._asked_at.setdefault(journal.id, now)
+            return False
+        self._asked_at[journal.id] = now
+        return journal.abandoned()
+
+    async def _close(self, journal: Journal) -> None:
+        await self._ledger.close(journal.id)
+        self._drop(journal)
+        self._counts.journals_closed += 1
+        _log.info("journal %s is shipped completely", journal.id)
+
+    def _drop(self, journal: Journal) -> None:
+        del self._held[journal.id]
+        self._asked_at.pop(journal.id, None)
+        journal.remove()
+
+    def _fail(self, message: str, error: Exception) -> None:
+        self._counts.stretches_failed += 1
+        self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF_SECONDS), LAST_BACKOFF_SECONDS)
+        _log.warning(message, error)
+
+
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait `seconds`, or until it is time to stop."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return

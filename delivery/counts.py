@@ -1,0 +1,28 @@
+"""What the worker counts; the application exports the figures."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Counts:
+    """Totals since the process started.
+
+    Args:
+        clicks_committed: clicks in the ledger.
+        stretches_committed: transactions that stored them.
+        stretches_moved: transactions given up because somebody else had shipped the stretch.
+        stretches_failed: transactions that MongoDB did not take; they are tried again.
+        records_unreadable: journal records that could not be read and were passed over.
+        journals_closed: journals shipped completely and removed.
+        announcements_lost: clicks that Redis was not told of; feeds find them in the ledger.
+        leases_lost: times that another worker took this one's slot.
+    """
+
+    clicks_committed: int = 0
+    stretches_committed: int = 0
+    stretches_moved: int = 0
+    stretches_failed: int = 0
+    records_unreadable: int = 0
+    journals_closed: int = 0
+    announcements_lost: int = 0
+    leases_lost: int = 0

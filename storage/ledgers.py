@@ -1,0 +1,174 @@
+"""The ledger's writing side: a stretch of a journal becomes clicks, uniques, figures, feed heads."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from pymongo import InsertOne, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from domain import ledgers
+from domain.clicks import Click, ClicksCommitted
+from domain.errors import Unavailable
+from domain.ledgers import Entry, JournalClosed, Moved, Stretch
+from storage import codec, mongo
+
+VISITORS_KEPT: Final = timedelta(days=3)
+"""How long a visitor of a link is known: their day, and two more for journals that are shipped late."""
+_REPEATS: Final = 20
+_DUPLICATE_KEY: Final = 11000
+
+
+class Ledger:
+    """Commits clicks exactly once; see docs/decisions/click-ledger.md for what makes that so."""
+
+    def __init__(self, database: mongo.Database, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def offset_of(self, journal_id: str) -> int:
+        """Where shipping of a journal goes on, 0 for a new one; raises JournalClosed."""
+        with mongo.answering():
+            found = await self._database.journals.find_one_and_update(
+                {"_id": journal_id},
+                {"$setOnInsert": {"offset": 0, "registered_at": self._clock()}},
+                upsert=True,
+                return_document=True,
+            )
+        document = found or {}
+        if "closed_at" in document:
+            raise JournalClosed(journal_id)
+        return int(document["offset"])
+
+    async def close(self, journal_id: str) -> None:
+        """Mark a journal as shipped completely; doing it again changes nothing."""
+        with mongo.answering():
+            await self._database.journals.update_one(
+                {"_id": journal_id, "closed_at": None}, {"$set": {"closed_at": self._clock()}}
+            )
+
+    async def commit(self, stretch: Stretch, slot: int) -> Mapping[str, ClicksCommitted]:
+        """Store a stretch in one transaction and say what was committed, by workspace.
+
+        Two workers may meet the same new visitor: whoever commits second gets a duplicate key, which aborts
+        its whole transaction, so it is done again from the start and then sees the visitor.
+
+        Raises:
+            Moved: the journal's offset is not the stretch's start.
+            Unavailable: MongoDB did not answer; whether it is stored shows in the journal's offset.
+        """
+
+        async def work(session: AsyncClientSession) -> Mapping[str, ClicksCommitted]:
+            return await self._store(stretch, slot, session)
+
+        for repeat in range(_REPEATS):
+            try:
+                return await mongo.transaction(self._database, work)
+            except (BulkWriteError, DuplicateKeyError) as error:
+                if not _duplicates_only(error):
+                    raise
+                # Not waiting for anything: two workers that collide should not step in time again.
+                await asyncio.sleep(random.uniform(0, 0.005) * repeat)  # noqa: S311 - dice, not secrets
+        raise Unavailable(
+            f"Journal {stretch.journal_id} met duplicate keys {_REPEATS} times at {stretch.start}."
+        )
+
+    async def _store(
+        self, stretch: Stretch, slot: int, session: AsyncClientSession
+    ) -> Mapping[str, ClicksCommitted]:
+        await self._advance(stretch, session)
+        known = await self._known(stretch, session)
+        committed: dict[str, ClicksCommitted] = {}
+        seen: set[bytes] = set()
+        groups = ledgers.by_workspace(stretch.entries)
+        heads = await self._heads(groups, slot, session)
+        for workspace_id, entries in groups.items():
+            committed[workspace_id] = ledgers.number(
+                entries, slot=slot, after=heads.get(workspace_id, 0), known=known, seen=seen
+            )
+        if committed:
+            await self._add_visitors(seen, session)
+            await self._add_heads(committed, session)
+            clicks = [click for each in committed.values() for click in each.clicks]
+            await self._database.clicks.insert_many(map(codec.to_document, clicks), session=session)
+            await self._add_figures(clicks, slot, session)
+        return committed
+
+    async def _advance(self, stretch: Stretch, session: AsyncClientSession) -> None:
+        """Take the stretch: of all workers that try, only one finds the journal where it starts."""
+        last_at = stretch.entries[-1].click.at if stretch.entries else None
+        result = await self._database.journals.update_one(
+            {"_id": stretch.journal_id, "offset": stretch.start},
+            {"$set": {"offset": stretch.end, **({"last_click_at": last_at} if last_at else {})}},
+            session=session,
+        )
+        if result.matched_count == 0:
+            raise Moved(f"journal {stretch.journal_id} is not at {stretch.start} any more")
+
+    async def _known(self, stretch: Stretch, session: AsyncClientSession) -> set[bytes]:
+        visitors = list({entry.visitor for entry in stretch.entries if entry.visitor is not None})
+        if not visitors:
+            return set()
+        found = self._database.visitors.find(
+            {"_id": {"$in": visitors}}, {"_id": 1}, session=session, batch_size=len(visitors) + 1
+        )
+        return {document["_id"] async for document in found}
+
+    async def _heads(
+        self, groups: Mapping[str, list[Entry]], slot: int, session: AsyncClientSession
+    ) -> dict[str, int]:
+        ids = [_feed(workspace_id, slot) for workspace_id in groups]
+        found = self._database.feeds.find({"_id": {"$in": ids}}, session=session, batch_size=len(ids) + 1)
+        return {document["workspace_id"]: document["seq"] async for document in found}
+
+    async def _add_visitors(self, visitors: Iterable[bytes], session: AsyncClientSession) -> None:
+        until = self._clock() + VISITORS_KEPT
+        documents = [{"_id": visitor, "expires_at": until} for visitor in visitors]
+        if documents:
+            await self._database.visitors.insert_many(documents, session=session)
+
+    async def _add_heads(self, committed: Mapping[str, ClicksCommitted], session: AsyncClientSession) -> None:
+        """Move the feeds on; a worker that used the same slot meanwhile makes this transaction conflict."""
+        writes: list[InsertOne[mongo.Document] | UpdateOne] = []
+        for workspace_id, each in committed.items():
+            feed_id = _feed(workspace_id, each.slot)
+            if each.first == 1:
+                head = {"_id": feed_id, "workspace_id": workspace_id, "slot": each.slot, "seq": each.last}
+                writes.append(InsertOne(head))
+            else:
+                writes.append(UpdateOne({"_id": feed_id}, {"$set": {"seq": each.last}}))
+        await self._database.feeds.bulk_write(writes, session=session)
+
+    async def _add_figures(self, clicks: Iterable[Click], slot: int, session: AsyncClientSession) -> None:
+        """Add to the figures of this slot; another worker's are other documents, so nobody waits."""
+        writes = [
+            _figures_write(workspace_id, link_id, slot, added)
+            for (workspace_id, link_id), added in ledgers.figures(clicks).items()
+        ]
+        if writes:
+            await self._database.stats.bulk_write(writes, session=session)
+
+
+def _figures_write(workspace_id: str, link_id: str, slot: int, added: ledgers.Figures) -> UpdateOne:
+    counters = {f"kinds.{kind}": count for kind, count in added.kinds.items()}
+    change: mongo.Document = {
+        "$inc": {**counters, "uniques": added.uniques},
+        "$setOnInsert": {"workspace_id": workspace_id, "link_id": link_id},
+    }
+    if added.last_click_at is not None:
+        change["$max"] = {"last_click_at": added.last_click_at}
+    return UpdateOne({"_id": f"{link_id}/{slot}"}, change, upsert=True)
+
+
+def _feed(workspace_id: str, slot: int) -> str:
+    return f"{workspace_id}/{slot}"
+
+
+def _duplicates_only(error: BulkWriteError | DuplicateKeyError) -> bool:
+    if isinstance(error, BulkWriteError):
+        failures = (error.details or {}).get("writeErrors", [])
+        return bool(failures) and all(failure.get("code") == _DUPLICATE_KEY for failure in failures)
+    return True
