@@ -78,8 +78,10 @@ class Child:
         """
         self._keeping = asyncio.create_task(self._keep(), name=f"keep {self.program.name}")
         arrival = asyncio.create_task(self.ready.wait())
-        await asyncio.wait({arrival, self._keeping}, return_when=asyncio.FIRST_COMPLETED)
-        arrival.cancel()
+        try:
+            await asyncio.wait({arrival, self._keeping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            arrival.cancel()
         if not self.ready.is_set():
             await self._keeping
 

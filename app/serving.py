@@ -1,6 +1,7 @@
 """An ASGI application on sockets that are already bound, until SIGTERM has drained it."""
 
 import asyncio
+import errno
 import resource
 import signal
 import socket
@@ -12,6 +13,10 @@ import uvicorn
 
 SPARE_FILES: Final = 64
 """Files that a process keeps for its engines, journals and logs; the others may be connections."""
+
+
+class PortTaken(Exception):  # noqa: N818 - what the operator reads
+    """A port cannot be bound; the message names it and its option."""
 
 
 class _Server(uvicorn.Server):
@@ -95,6 +100,18 @@ def listen(host: str, port: int) -> socket.socket:
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=2048)
+
+
+def bind(host: str, port: int, option: str) -> socket.socket:
+    """A listening socket, or PortTaken with a message that names port and option."""
+    try:
+        return listen(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(f"Port {port} of {host} is taken: choose another with {option}") from None
+        raise PortTaken(
+            f"Port {port} of {host} cannot be bound ({error.strerror}): see {option} and --host"
+        ) from None
 
 
 def stopping() -> asyncio.Event:

@@ -1,10 +1,19 @@
-"""Every setting of every role, read once from the environment and the command line; `.env.example` lists them."""
+"""Every setting of every role, read once from environment and command line; `.env.example` lists them."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Processes = Annotated[int, msgspec.Meta(ge=1, le=64)]
+
+
+class Misconfigured(Exception):  # noqa: N818 - what the operator reads
+    """A setting cannot be used; the message names it, its option and what would be right."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,11 +22,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         data_dir: where embedded engines, journals and the first key live.
         mongodb_url: a replica set or sharded cluster; None starts the embedded engine.
+        mongodb_cache_gb: the embedded engine's own cache, gigabytes, at least 0.25.
         mongodb_database: the database's name, also the prefix of every Redis channel.
         redis_url: Redis or Valkey; None starts the embedded engine.
         host: address that the ports are bound on.
         api_port: GraphQL over HTTP, SSE and WebSocket.
         redirect_port: short links.
+        worker_port: health and metrics of a worker that runs alone; None opens no port.
         api_processes: API processes under `serve`.
         redirect_processes: redirect processes under `serve`.
         worker_processes: worker processes under `serve`.
@@ -34,14 +45,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     data_dir: Path = Path(".linkgraph")
     mongodb_url: str | None = None
-    mongodb_database: str = "linkgraph"
+    mongodb_cache_gb: Annotated[float, msgspec.Meta(ge=0.25)] = 0.25
+    mongodb_database: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,60}$")] = "linkgraph"
     redis_url: str | None = None
     host: str = "127.0.0.1"
-    api_port: int = 8000
-    redirect_port: int = 8001
-    api_processes: int = 1
-    redirect_processes: int = 1
-    worker_processes: int = 1
+    api_port: Port = 8000
+    redirect_port: Port = 8001
+    worker_port: Port | None = None
+    api_processes: Processes = 1
+    redirect_processes: Processes = 1
+    worker_processes: Processes = 1
     short_url: str | None = None
     admin_key: str | None = None
     geoip_db: Path | None = None
@@ -57,7 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Settings of the environment; `given` values that are not None win.
 
         Raises:
-            msgspec.ValidationError: a value is not of its setting's type; the message names the setting.
+            Misconfigured: a value is not of its setting's type.
         """
         found: dict[str, object] = {
             field: environment[f"LINKGRAPH_{field.upper()}"]
@@ -65,7 +78,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             if environment.get(f"LINKGRAPH_{field.upper()}")
         }
         found.update({name: value for name, value in given.items() if value is not None})
-        return msgspec.convert(found, cls, strict=False, dec_hook=_path)
+        try:
+            return msgspec.convert(found, cls, strict=False, dec_hook=_path)
+        except msgspec.ValidationError as error:
+            raise Misconfigured(_named(str(error), found)) from None
+
+    def to_env(self) -> dict[str, str]:
+        """The environment from which `from_env` makes these settings again."""
+        return {
+            f"LINKGRAPH_{name.upper()}": str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in msgspec.structs.asdict(self).items()
+            if value is not None
+        }
+
+    def on(self, mongodb_url: str, redis_url: str) -> "Settings":
+        """These settings, with the URLs of embedded engines for those that none are given for."""
+        return msgspec.structs.replace(
+            self, mongodb_url=self.mongodb_url or mongodb_url, redis_url=self.redis_url or redis_url
+        )
 
     @property
     def short_base(self) -> str:
@@ -77,8 +107,25 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Where redirect processes write and workers read journals."""
         return self.data_dir / "journals"
 
+    @property
+    def metrics_dir(self) -> Path:
+        """Where the processes of `serve` put their counts together."""
+        return self.data_dir / "metrics"
+
 
 def _path(kind: type, value: object) -> Path:
     if kind is Path and isinstance(value, str | Path):
         return Path(value)
     raise NotImplementedError(f"no setting is a {kind}")
+
+
+def _named(problem: str, found: Mapping[str, object]) -> str:
+    """msgspec's message ("Expected `int`, got `str` - at `$.api_port`") in the operator's words."""
+    named = re.fullmatch(r"(.*) - at `\$\.(\w+)`", problem)
+    if named is None:
+        return problem
+    name = named[2]
+    return (
+        f"LINKGRAPH_{name.upper()} (--{name.replace('_', '-')}) cannot be {str(found[name])!r}: "
+        f"{named[1][0].lower()}{named[1][1:]}"
+    )

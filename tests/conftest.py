@@ -1,12 +1,13 @@
 """Fixtures every test shares: the engines (real ones, started once) and settings that point at them."""
 
-import os
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from app import embedded
 from app.settings import Settings
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
@@ -14,11 +15,14 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 @pytest.fixture(scope="session")
 async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Settings]:
-    """Settings on real engines and a database of this test session's own."""
-    yield Settings(
+    """Settings on real engines, those of the environment or embedded ones, and a database of this session."""
+    given = Settings.from_env(
         data_dir=tmp_path_factory.mktemp("data"),
-        mongodb_url=os.environ["LINKGRAPH_MONGODB_URL"],
         mongodb_database=f"test_{secrets.token_hex(4)}",
-        redis_url=os.environ["LINKGRAPH_REDIS_URL"],
         playground=True,
     )
+    async with AsyncExitStack() as stack:
+        if given.mongodb_url is None or given.redis_url is None:
+            engines = await stack.enter_async_context(embedded.running(tmp_path_factory.mktemp("engines")))
+            given = given.on(engines.mongodb_url, engines.redis_url)
+        yield given
