@@ -1,0 +1,85 @@
+"""The worker role: ships this host's journals into the ledger until it is told to stop."""
+
+import asyncio
+import os
+import secrets
+import socket
+from typing import Final
+
+from app import services, serving
+from app.health import Operations, Readiness
+from app.metrics import Metrics
+from app.services import Services
+from app.settings import Settings
+from delivery.announcements import Outbox
+from delivery.clicks import Clicks
+from delivery.counts import Counts
+from delivery.leases import Lease
+from domain.agents import Agents
+from storage.announcements import Announcements
+from storage.ledgers import Ledger
+from storage.slots import Slots
+
+_RELEASE_SECONDS: Final = 1.0
+"""A slot that cannot be given back so quickly becomes free when its lease runs out."""
+
+
+async def run(settings: Settings, sockets: list[socket.socket]) -> None:
+    """Ship until SIGTERM: the transaction at hand is finished, slot and journals are let go.
+
+    Args:
+        settings: engines and data directory.
+        sockets: listening sockets for `/livez`, `/readyz` and `/metrics`; may be empty.
+    """
+    counts, metrics = Counts(), Metrics("worker")
+    metrics.watch("worker", counts)
+    async with services.open(settings, "worker") as opened:
+        lease = Lease(Slots(opened.database), _owner(), counts)
+        outbox = Outbox(Announcements(opened.redis, settings.mongodb_database), counts)
+        clicks = Clicks(
+            settings.journals_dir,
+            ledger=Ledger(opened.database, opened.clock),
+            lease=lease,
+            outbox=outbox,
+            agents=Agents().read,
+            counts=counts,
+        )
+        async with asyncio.TaskGroup() as group:  # should one of them fail, the process ends and is restarted
+            behind = [group.create_task(work) for work in (lease.keep(), outbox.keep(), metrics.flushing())]
+            await _ship(clicks, sockets, Operations(None, _readiness(opened), metrics))
+            for task in behind:
+                task.cancel()
+        metrics.flush()
+        await _give_back(lease)
+
+
+async def _ship(clicks: Clicks, sockets: list[socket.socket], operations: Operations) -> None:
+    """Ship until the signal comes, which either we or the server of the operational port hears."""
+    if not sockets:
+        await clicks.run(serving.stopping())
+        return
+    stopping = asyncio.Event()
+    shipping = asyncio.create_task(clicks.run(stopping))
+    await serving.serve(operations, sockets, on_drain=stopping.set)
+    stopping.set()
+    await shipping
+
+
+def _readiness(opened: Services) -> Readiness:
+    async def mongodb() -> None:
+        await opened.database.command("ping")
+
+    return Readiness({"mongodb": mongodb})
+
+
+async def _give_back(lease: Lease) -> None:
+    try:
+        async with asyncio.timeout(_RELEASE_SECONDS):
+            await lease.release()
+    except TimeoutError:
+        return
+
+
+def _owner() -> str:
+    """Names this process among all workers of all hosts, readable for an operator."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
