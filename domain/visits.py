@@ -24,6 +24,26 @@ class Purpose(IntEnum):
     PREFETCH = 2
 
 
+class Visit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What the redirect saw of one request: everything that rules are matched against. See VisitRecord.
+
+    Args:
+        query: the query string as it was sent, without its question mark.
+    """
+
+    at_ms: int
+    purpose: Purpose = Purpose.FOLLOW
+    agent: str = ""
+    languages: str = ""
+    referrer: str = ""
+    visitor: bytes = b""
+    country: str = ""
+    region: str = ""
+    city: str = ""
+    qr: bool = False
+    query: str = ""
+
+
 class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True):
     """The facts of one answered visit as they stand in a journal: never an IP address.
 

@@ -1,0 +1,130 @@
+"""The redirect role: opens what a redirect works with, serves until SIGTERM, and closes its journal last."""
+
+import asyncio
+import logging
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import msgspec
+
+from app import services, serving
+from app.health import Operations, Readiness
+from app.metrics import Metrics
+from app.services import Services
+from app.settings import Settings
+from domain.links import LinkChanged
+from redirect import places, protocol
+from redirect.app import Redirect
+from redirect.counts import Counts
+from redirect.journal import Journal
+from redirect.misses import Misses
+from redirect.places import Places
+from redirect.proxies import Proxies
+from redirect.routes import Routes
+from redirect.salts import Salts
+from redirect.visit import Reader
+from storage import news
+from storage.routes import MongoRoutes
+from storage.salts import MongoSalts
+
+RESTART_SECONDS: Final = 1.0
+
+_log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings, sockets: list[socket.socket]) -> None:
+    """Serve short links on `sockets` until SIGTERM has drained them.
+
+    Neither engine has to be there: what is unknown gets 503 until MongoDB answers.
+    """
+    counts = Counts()
+    metrics = Metrics("redirect")
+    metrics.watch("redirect", counts)
+    async with services.open(settings, "redirect") as opened:
+        journal = Journal(settings.journals_dir, services.now_ms(), counts)
+        try:
+            async with prepared(opened, journal, counts) as redirect, _running(metrics.flushing):
+                readiness = Readiness({"process": _alive})
+                await serving.serve(
+                    Operations(redirect, readiness, metrics),
+                    sockets,
+                    http=protocol.speaking_for(redirect),
+                    on_drain=readiness.drain,
+                )
+        finally:
+            await asyncio.to_thread(journal.close)
+
+
+@asynccontextmanager
+async def prepared(opened: Services, journal: Journal, counts: Counts) -> AsyncIterator[Redirect]:
+    """A redirect over real engines, with its news and salts kept up to date in the background."""
+    settings = opened.settings
+    routes = Routes(MongoRoutes(opened.database), counts, time.monotonic)
+    salts = Salts(MongoSalts(opened.database), services.now_ms, secrets.token_bytes)
+    reader = Reader(
+        Proxies(settings.trusted_proxies),
+        salts,
+        Places(places.opened(settings.geoip_db), counts),
+        services.now_ms,
+        settings.country_header or "",
+    )
+    redirect = Redirect(
+        routes=routes, reader=reader, journal=journal, misses=Misses(), counts=counts, now=time.monotonic
+    )
+    async with _running(salts.keep), _running(lambda: _hear(opened, routes, counts)):
+        yield redirect
+
+
+async def _hear(opened: Services, routes: Routes, counts: Counts) -> None:
+    """Tell the route table of edits; without Redis it asks more often instead."""
+
+    def heard(message: bytes) -> None:
+        try:
+            change = msgspec.msgpack.decode(message, type=LinkChanged)
+        except msgspec.MsgspecError as error:
+            _log.error("news of a changed link cannot be read: %s", error)
+        else:
+            routes.changed(change)
+
+    def lost() -> None:
+        counts.news_lost += 1
+        routes.deaf()
+
+    await news.listen(
+        opened.redis,
+        f"{opened.settings.mongodb_database}:links",
+        heard=heard,
+        connected=routes.listening,
+        lost=lost,
+    )
+
+
+@asynccontextmanager
+async def _running(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """`work` in the background for as long as the block lasts."""
+    task = asyncio.create_task(_for_ever(work))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - the rim: redirects go on whatever befalls the work behind them
+            _log.exception("background work failed and starts again")
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+async def _alive() -> None:
+    """A redirect is ready as soon as it listens.
+
+    What it needs of MongoDB it asks when a visitor comes, and it answers from its table while that is away.
+    """

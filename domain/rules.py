@@ -1,0 +1,202 @@
+"""Where a visit goes: the route of a link version, and the decision that a visit gets on it."""
+
+from datetime import datetime
+from typing import Final, Protocol
+from urllib.parse import parse_qsl, quote, urlencode
+
+import ada_url
+import msgspec
+
+from domain import hostnames, targets
+from domain.links import Link
+from domain.visits import Outcome, Visit, VisitRecord
+
+FORWARDED_BYTES: Final = 2_048
+"""Cap of what a visitor's query may add to a destination; a parameter beyond it is left out whole."""
+FORWARDED_PARAMETERS: Final = 64
+QR_PARAMETER: Final = "qr"
+"""`?qr=1` on a short link marks a scan; it is ours and is not forwarded."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What a visit gets.
+
+    Args:
+        outcome: what the click will say; a visit that was sent to the fallback keeps why.
+        destination: canonical URL that the visitor is sent to; None: a page says why not.
+        code: the redirect's status code.
+    """
+
+    outcome: Outcome
+    destination: str | None = None
+    code: int = 302
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a link, worked out as far as it can be before a visitor comes.
+
+    Args:
+        settled: the decision of every visit, at any moment; None where the clock or the query has a say.
+        destination: final URL, UTM parameters included; None: what is stored is no web address.
+        starts_ms: from when on visitors are let through, milliseconds since the Unix epoch; None: always.
+        expires_ms: until when; None: for good.
+        closed: why the link is closed whatever the time is; None: it is not.
+    """
+
+    workspace_id: str
+    link_id: str
+    link_version: int
+    destination: str | None
+    code: int
+    forward_query: bool
+    starts_ms: int | None
+    expires_ms: int | None
+    closed: Outcome | None
+    fallback: str | None
+    utm: tuple[str | None, str | None, str | None, str | None, str | None]
+    tags: tuple[str, ...]
+    settled: Decision | None = None
+
+
+class Tombstone(msgspec.Struct, frozen=True):
+    """What is left of a deleted link: its slug stays taken, and its version tells older news apart."""
+
+    version: int
+
+
+class Damaged(Exception):  # noqa: N818 - what the link is, not what went wrong here
+    """A stored link that cannot be read as one; only a hand in the database makes such a thing."""
+
+
+class RouteSource(Protocol):
+    """Where links are looked up for visitors."""
+
+    async def by_slug(self, domain: str, slug_key: str) -> Link | Tombstone | None:
+        """The link, its tombstone, or None where there never was one; always the newest version.
+
+        Raises:
+            errors.Unavailable: the database does not answer, so nothing is known.
+            Damaged: there is something, but no link.
+        """
+        ...
+
+
+def route(link: Link) -> Route:
+    """Work out the route of a link version."""
+    made = Route(
+        workspace_id=link.workspace_id,
+        link_id=link.id,
+        link_version=link.version,
+        destination=followable(targets.final_destination(link), link.domain),
+        code=link.redirect_code,
+        forward_query=link.forward_query,
+        starts_ms=_ms(link.starts_at),
+        expires_ms=_ms(link.expires_at),
+        closed=_closed(link),
+        fallback=followable(link.fallback, link.domain) if link.fallback else None,
+        utm=(link.utm.source, link.utm.medium, link.utm.campaign, link.utm.term, link.utm.content),
+        tags=link.tags,
+    )
+    return msgspec.structs.replace(made, settled=_settled(made))
+
+
+def decide(route: Route, visit: Visit) -> Decision:
+    """The decision for a visit: its link closed, not yet or no longer open, or the destination."""
+    if route.settled is not None:
+        return route.settled
+    if route.closed is not None:
+        return _turned_away(route, route.closed)
+    if route.expires_ms is not None and visit.at_ms >= route.expires_ms:
+        return _turned_away(route, Outcome.EXPIRED)
+    if route.starts_ms is not None and visit.at_ms < route.starts_ms:
+        return Decision(Outcome.NOT_STARTED)
+    if route.forward_query and visit.query and route.destination is not None:
+        return Decision(Outcome.REDIRECT, forwarded(route.destination, visit.query), route.code)
+    return Decision(Outcome.REDIRECT, route.destination, route.code)
+
+
+def record(route: Route, decision: Decision, visit: Visit) -> VisitRecord:
+    """The facts of an answered visit, as the journal keeps them."""
+    return VisitRecord(
+        at_ms=visit.at_ms,
+        workspace_id=route.workspace_id,
+        link_id=route.link_id,
+        link_version=route.link_version,
+        destination=decision.destination,
+        outcome=decision.outcome,
+        purpose=visit.purpose,
+        agent=visit.agent,
+        languages=visit.languages,
+        referrer=visit.referrer,
+        visitor=visit.visitor,
+        country=visit.country,
+        region=visit.region,
+        city=visit.city,
+        qr=visit.qr,
+        utm=route.utm,
+        tags=route.tags,
+    )
+
+
+def followable(url: str, domain: str) -> str | None:
+    """The URL as a browser reads it (WHATWG), in ASCII; None where following it makes no sense.
+
+    Destinations were vetted when the link was made. This guards the answer's header against rows that
+    were not, and the visitor against going round in circles on the link's own `domain`.
+    """
+    try:
+        read = ada_url.URL(url)
+    except ValueError:
+        return None
+    if read.protocol not in ("http:", "https:") or not read.host or hostnames.same_site(read.host, domain):
+        return None
+    return read.href
+
+
+def forwarded(destination: str, query: str) -> str:
+    """The destination with the visitor's parameters added, each percent-encoded again.
+
+    Scheme, host, path and fragment stay, and so does every parameter that the destination has: a visitor can
+    add to it, not overrule it. Repeated names are kept in their order.
+    """
+    head, mark, fragment = destination.partition("#")
+    base, _, own = head.partition("?")
+    taken = {name for name, _ in parse_qsl(own, keep_blank_values=True)} | {QR_PARAMETER}
+    added = [own] if own else []
+    room = FORWARDED_BYTES
+    for name, value in parse_qsl(_capped(query), keep_blank_values=True, errors="replace"):
+        pair = urlencode([(name, value)], quote_via=quote)
+        room -= len(pair) + 1
+        if room < 0:
+            break
+        if name not in taken:
+            added.append(pair)
+    return f"{base}?{'&'.join(added)}{mark}{fragment}" if added else destination
+
+
+def _capped(query: str) -> str:
+    """The first whole parameters of a query, at most FORWARDED_PARAMETERS, before anything is decoded."""
+    return "&".join(query.split("&", FORWARDED_PARAMETERS)[:FORWARDED_PARAMETERS])
+
+
+def _settled(route: Route) -> Decision | None:
+    if route.closed is not None:
+        return _turned_away(route, route.closed)
+    if route.starts_ms is None and route.expires_ms is None and not route.forward_query:
+        return Decision(Outcome.REDIRECT, route.destination, route.code)
+    return None
+
+
+def _turned_away(route: Route, outcome: Outcome) -> Decision:
+    """To the fallback where there is one; never with a permanent code, for the link may open again."""
+    return Decision(outcome, route.fallback)
+
+
+def _closed(link: Link) -> Outcome | None:
+    if link.archived_at is not None:
+        return Outcome.ARCHIVED
+    return Outcome.PAUSED if link.paused else None
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else int(at.timestamp() * 1000)

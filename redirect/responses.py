@@ -1,0 +1,112 @@
+"""What the redirect answers: the redirect itself, and a few plain pages that say why there is none."""
+
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from domain.rules import Decision
+from domain.visits import Outcome
+
+Header = tuple[bytes, bytes]
+
+_UNCACHED: Final[Header] = (b"cache-control", b"private, no-store")
+_PAGE_HEADERS: Final[tuple[Header, ...]] = (
+    (b"cache-control", b"no-store"),
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-robots-tag", b"noindex"),
+)
+_TEXTS: Final[dict[int, tuple[str, str]]] = {
+    400: ("Bad request", "This request is not one that a browser makes."),
+    404: ("Not found", "There is no link at this address. Check that it was typed or copied whole."),
+    405: ("Method not allowed", "A short link can only be opened."),
+    410: ("No longer available", "This link is not available any more."),
+    414: ("Address too long", "This address is longer than any short link."),
+    429: ("Too many attempts", "Too many links that do not exist were asked for. Try again later."),
+    431: ("Request too large", "This request carries more headers than are accepted."),
+    502: ("Broken link", "This link leads nowhere. Whoever made it has to repair it."),
+    503: ("Please try again", "The link cannot be looked up at the moment. Try again in a few seconds."),
+}
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<style>
+body {{ font: 1.125rem/1.5 system-ui, sans-serif; margin: 0; min-height: 100vh }}
+body {{ display: grid; place-items: center }}
+main {{ max-width: 32rem; padding: 2rem }}
+h1 {{ font-size: 1.75rem; line-height: 1.2 }}
+</style>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p>{text}</p>
+</main>
+</body>
+</html>
+"""
+_NOT_STARTED: Final = 404
+"""A link that has not started is not there yet: its existence is not told before its time."""
+
+
+class Refused(Exception):  # noqa: N818 - not an error: an answer that is no redirect
+    """This request gets a page with `status`, and where it can be repeated, the seconds after which."""
+
+    def __init__(self, status: int, *, retry_after_seconds: int | None = None) -> None:
+        super().__init__(f"{status} {HTTPStatus(status).phrase}")
+        self.status = status
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One response, ready to be sent.
+
+    Args:
+        wire: all of it in HTTP/1.1's bytes, except the server's own headers, which belong behind the
+            status line, at `split`.
+    """
+
+    status: int
+    headers: tuple[Header, ...]
+    body: bytes
+    wire: bytes
+    split: int
+
+
+def of(decision: Decision) -> Answer:
+    """The answer that a decision asks for: its destination, or the page that fits why there is none."""
+    if decision.destination is not None:
+        location = (b"location", decision.destination.encode("ascii"))
+        return _answer(decision.code, (location, _UNCACHED))
+    if decision.outcome is Outcome.REDIRECT:
+        return page(502)
+    return page(_NOT_STARTED if decision.outcome is Outcome.NOT_STARTED else 410)
+
+
+def page(status: int, *, retry_after_seconds: int | None = None) -> Answer:
+    """The page of `status`; it holds nothing that the visitor sent."""
+    title, text = _TEXTS[status]
+    headers = _PAGE_HEADERS
+    if retry_after_seconds is not None:
+        headers += ((b"retry-after", str(retry_after_seconds).encode()),)
+    if status == 405:
+        headers += ((b"allow", b"GET, HEAD"),)
+    if status in (400, 405, 414, 431):
+        headers += (
+            (b"connection", b"close"),
+        )  # what follows on this connection may be the rest of something odd
+    return _answer(status, headers, _PAGE.format(title=title, text=text).encode())
+
+
+def _answer(status: int, headers: tuple[Header, ...], body: bytes = b"") -> Answer:
+    whole = (*headers, (b"content-length", str(len(body)).encode()))
+    first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
+    fields = b"".join(name + b": " + value + b"\r\n" for name, value in whole)
+    return Answer(status, whole, body, first + fields + b"\r\n" + body, len(first))

@@ -1,0 +1,132 @@
+"""From a request to a visit: the facts that rules and the ledger need, and no more than them."""
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Final
+from urllib.parse import parse_qsl
+
+from domain import visitors
+from domain.rules import QR_PARAMETER
+from domain.visits import Purpose, Visit
+from redirect.places import UNKNOWN, Place, Places
+from redirect.proxies import Proxies
+from redirect.salts import Salts
+
+AGENT_CHARACTERS: Final = 512
+LANGUAGES_CHARACTERS: Final = 256
+REFERRER_BYTES: Final = 300
+"""Enough for scheme and host; a host name has at most 253 characters."""
+QUERY_CHARACTERS: Final = 8_192
+
+_network_of = lru_cache(8_192)(visitors.network_of)
+
+
+class Reader:
+    """Reads visits from requests.
+
+    Args:
+        proxies: whose forwarding headers are believed.
+        salts: without the day's salt a visit has no visitor hash.
+        places: where addresses are.
+        now_ms: milliseconds since the Unix epoch.
+        country_header: header in which a trusted proxy names the country, lower case; empty: none does.
+    """
+
+    def __init__(
+        self,
+        proxies: Proxies,
+        salts: Salts,
+        places: Places,
+        now_ms: Callable[[], int],
+        country_header: str = "",
+    ) -> None:
+        self._proxies = proxies
+        self._salts = salts
+        self._places = places
+        self._now_ms = now_ms
+        self._country_header = country_header.lower().encode()
+
+    def client_of(self, headers: Mapping[bytes, bytes], peer: str) -> str:
+        """The address of whoever asks, which is used and forgotten."""
+        forwarded = headers.get(b"x-forwarded-for")
+        return peer if forwarded is None else self._proxies.client(peer, forwarded.decode("latin-1"))
+
+    def read(
+        self,
+        headers: Mapping[bytes, bytes],
+        peer: str,
+        workspace_id: str,
+        method: str = "GET",
+        query: str = "",
+    ) -> Visit:
+        """The visit of a request.
+
+        Args:
+            headers: by lower-case name; repeated ones joined by commas (RFC 9110, section 5.3).
+            peer: address of whoever is connected.
+            workspace_id: the link's; a visitor has another hash in every workspace.
+            method: GET or HEAD.
+            query: the query string as it was sent.
+        """
+        get = headers.get
+        at_ms = self._now_ms()
+        agent = get(b"user-agent", b"")[:AGENT_CHARACTERS].decode("latin-1")
+        referer = get(b"referer")
+        client = self.client_of(headers, peer)
+        place = self._place(headers, peer, client)
+        visitor = b""
+        if get(b"sec-gpc") == b"1":  # Global Privacy Control: counted, not told apart, its country at most
+            place = Place(place.country)
+        elif (salt := self._salts.at(at_ms)) is not None:
+            visitor = visitors.hash_of(salt, workspace_id, _network_of(client), agent)
+        return Visit(
+            at_ms=at_ms,
+            purpose=_purpose(headers, method),
+            agent=agent,
+            languages=get(b"accept-language", b"")[:LANGUAGES_CHARACTERS].decode("latin-1"),
+            referrer="" if referer is None else _host_of(referer[:REFERRER_BYTES]),
+            visitor=visitor,
+            country=place.country,
+            region=place.region,
+            city=place.city,
+            qr=bool(query) and _scanned(query),
+            query=query[:QUERY_CHARACTERS],
+        )
+
+    def _place(self, headers: Mapping[bytes, bytes], peer: str, client: str) -> Place:
+        """A country that a trusted proxy names wins over the database, region and city are the database's."""
+        place = self._places.of(client)
+        if self._country_header and self._country_header in headers and self._proxies.trusts(peer):
+            named = headers[self._country_header].decode("latin-1").strip().upper()
+            if len(named) == 2 and named.isascii() and named.isalpha() and named not in ("XX", "ZZ"):
+                return place if place.country == named else Place(named)
+            return UNKNOWN
+        return place
+
+
+def _purpose(headers: Mapping[bytes, bytes], method: str) -> Purpose:
+    """HEAD, a prefetch by what browsers send or once sent (Sec-Purpose, Purpose, X-Moz …), or a visit."""
+    if method == "HEAD":
+        return Purpose.HEAD
+    get = headers.get
+    said = get(b"sec-purpose") or get(b"purpose") or get(b"x-moz") or get(b"x-purpose")
+    if said is not None and said.lower().startswith((b"prefetch", b"prerender", b"preview")):
+        return Purpose.PREFETCH
+    return Purpose.FOLLOW
+
+
+@lru_cache(8_192)
+def _host_of(referer: bytes) -> str:
+    """The host of a Referer header, lower case, without user and port; empty where it names none."""
+    scheme, separator, rest = referer.decode("latin-1").partition("://")
+    if not separator or scheme.lower() not in ("http", "https", "android-app"):
+        return ""
+    authority = rest.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0].rpartition("@")[2]
+    host = authority.partition("]")[0] + "]" if authority.startswith("[") else authority.partition(":")[0]
+    host = host.lower().rstrip(".")
+    return host if host.isascii() and host.isprintable() and " " not in host else ""
+
+
+def _scanned(query: str) -> bool:
+    """Whether the short link was followed from its QR code, which carries `?qr=1`."""
+    return QR_PARAMETER in query and (QR_PARAMETER, "1") in parse_qsl(query[:QUERY_CHARACTERS])

@@ -1,0 +1,40 @@
+"""Links as visitors ask for them: by host and slug, from the primary, within the redirect's budget."""
+
+from typing import Any, Final
+
+import msgspec
+from pymongo import ReadPreference
+
+from domain.links import Link
+from domain.rules import Damaged, Tombstone
+from storage import codec
+from storage.mongo import Database, Document, answering
+
+_BY_SLUG: Final = "by_slug"
+
+
+class MongoRoutes:
+    """Reads what the redirect needs of `links`; the client's time-out is its budget."""
+
+    def __init__(self, database: Database) -> None:
+        self._links: Any = database.get_collection("links", read_preference=ReadPreference.PRIMARY)
+
+    async def by_slug(self, domain: str, slug_key: str) -> Link | Tombstone | None:
+        """The newest version of a link, its tombstone, or None where there never was one.
+
+        Raises:
+            errors.Unavailable: the database does not answer in time.
+            rules.Damaged: the document is no link.
+        """
+        with answering():
+            document: Document | None = await self._links.find_one(
+                {"domain": domain, "slug_key": slug_key}, hint=_BY_SLUG
+            )
+        if document is None:
+            return None
+        try:
+            if document.get("deleted_at") is not None:
+                return Tombstone(version=document["version"])
+            return codec.to_value(document, Link)
+        except (msgspec.ValidationError, KeyError) as error:
+            raise Damaged(f"{document['_id']}: {error}") from error
