@@ -1,0 +1,227 @@
+"""The command line: `python -m app serve` for everything, or one role alone for production."""
+
+import asyncio
+import importlib
+import inspect
+import os
+import re
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, NoReturn
+
+import msgspec
+import typer
+import uvloop
+
+from app import logging, serving
+from app.children import MISCONFIGURED
+from app.settings import Misconfigured, Settings
+
+_MODULES: Final = {"api": "app.api", "redirect": "app.redirecting", "worker": "app.working"}
+_MOST_FILES: Final = 65_536
+_PARENT_SECONDS: Final = 0.5
+
+_commands = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Link management: one GraphQL graph, live clicks, a redirect that loses none.",
+)
+
+
+def _option(name: str) -> Any:
+    """The option of a setting; its help is the setting's line in Settings' docstring."""
+    described = re.search(rf"^ *{name}: (.+?)\.?$", inspect.getdoc(Settings) or "", re.MULTILINE)
+    default = {field.name: field.default for field in msgspec.structs.fields(Settings)}[name]
+    text = described[1] if described else name
+    return typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=f"{text} [LINKGRAPH_{name.upper()}{'' if default is None else f', default {default}'}]",
+        show_default=False,
+    )
+
+
+DataDir = Annotated[Path | None, _option("data_dir")]
+Host = Annotated[str | None, _option("host")]
+ApiPort = Annotated[int | None, _option("api_port")]
+RedirectPort = Annotated[int | None, _option("redirect_port")]
+WorkerPort = Annotated[int | None, _option("worker_port")]
+ApiProcesses = Annotated[int | None, _option("api_processes")]
+RedirectProcesses = Annotated[int | None, _option("redirect_processes")]
+WorkerProcesses = Annotated[int | None, _option("worker_processes")]
+ShortUrl = Annotated[str | None, _option("short_url")]
+Playground = Annotated[
+    bool | None,
+    typer.Option(
+        "--playground/--no-playground", help="serve GraphiQL and introspection [LINKGRAPH_PLAYGROUND]"
+    ),
+]
+Number = Annotated[int | None, typer.Option(hidden=True)]
+Parent = Annotated[int | None, typer.Option(hidden=True)]
+Fd = Annotated[list[int] | None, typer.Option(hidden=True)]
+
+
+@_commands.command()
+def serve(
+    *,
+    data_dir: DataDir = None,
+    host: Host = None,
+    api_port: ApiPort = None,
+    redirect_port: RedirectPort = None,
+    api_processes: ApiProcesses = None,
+    redirect_processes: RedirectProcesses = None,
+    worker_processes: WorkerProcesses = None,
+    short_url: ShortUrl = None,
+    playground: Playground = None,
+) -> None:
+    """Start and supervise API, redirect and worker, with embedded engines where no URLs are set."""
+    given = dict(locals())
+    from app import binaries, children, embedded, supervisor
+
+    logging.configure("supervisor")
+    settings = _settings({"LINKGRAPH_PLAYGROUND": "true", **os.environ}, given)
+    try:
+        code = asyncio.run(supervisor.run(settings))
+    except (embedded.DataDirInUse, serving.PortTaken, binaries.Missing, children.Failed) as error:
+        _refuse(str(error), 1)
+    except Misconfigured as error:
+        _refuse(str(error), MISCONFIGURED)
+    raise typer.Exit(code)
+
+
+@_commands.command()
+def api(
+    *,
+    data_dir: DataDir = None,
+    host: Host = None,
+    api_port: ApiPort = None,
+    short_url: ShortUrl = None,
+    playground: Playground = None,
+    number: Number = None,
+    parent: Parent = None,
+    fd: Fd = None,
+) -> None:
+    """Serve GraphQL over HTTP, SSE and WebSocket, alone."""
+    _run("api", dict(locals()))
+
+
+@_commands.command()
+def redirect(
+    *,
+    data_dir: DataDir = None,
+    host: Host = None,
+    redirect_port: RedirectPort = None,
+    short_url: ShortUrl = None,
+    number: Number = None,
+    parent: Parent = None,
+    fd: Fd = None,
+) -> None:
+    """Answer short links, alone; its journals need a worker that sees the same data directory."""
+    _run("redirect", dict(locals()))
+
+
+@_commands.command()
+def worker(
+    *,
+    data_dir: DataDir = None,
+    host: Host = None,
+    worker_port: WorkerPort = None,
+    short_url: ShortUrl = None,
+    number: Number = None,
+    parent: Parent = None,
+    fd: Fd = None,
+) -> None:
+    """Ship journals into the ledger, alone."""
+    _run("worker", dict(locals()))
+
+
+@_commands.command()
+def schema() -> None:
+    """Print the graph's SDL, as schema/schema.graphql has it."""
+    from app import graph
+
+    sys.stdout.write(graph.printed())
+
+
+def _run(role: Literal["api", "redirect", "worker"], given: dict[str, Any]) -> None:
+    number, parent, files = given.pop("number"), given.pop("parent"), given.pop("fd")
+    logging.configure(role if number is None else f"{role}-{number}")
+    settings = _settings(dict(os.environ), given)
+    if settings.mongodb_url is None or settings.redis_url is None:
+        _refuse(
+            f"The role '{role}' alone needs LINKGRAPH_MONGODB_URL and LINKGRAPH_REDIS_URL; "
+            "`python -m app serve` starts engines of its own.",
+            MISCONFIGURED,
+        )
+    _allow_files()
+    if parent is not None and sys.platform != "linux":
+        _follow(parent)
+    sockets = [socket.socket(fileno=file) for file in files or ()]
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(_work(role, settings, sockets, alone=parent is None))
+        except serving.PortTaken as error:
+            _refuse(str(error), 1)
+        except ExceptionGroup as group:  # the database was prepared beside the role
+            refused = group.subgroup(Misconfigured)
+            if refused is None:
+                raise
+            _refuse(str(refused.exceptions[0]), MISCONFIGURED)
+
+
+async def _work(role: str, settings: Settings, sockets: list[socket.socket], *, alone: bool) -> None:
+    """Run the role until it is drained; alone it binds its own port and prepares the database."""
+    run = importlib.import_module(_MODULES[role]).run
+    port: int | None = getattr(settings, f"{role}_port", None)
+    if alone and port is not None:
+        sockets.append(serving.bind(settings.host, port, f"--{role}-port"))
+    if not alone or role == "redirect":  # a redirect writes nothing but its journal
+        await run(settings, sockets)
+        return
+    from app import preparing
+
+    async with asyncio.TaskGroup() as together:
+        preparation = together.create_task(preparing.announced(settings))
+        await run(settings, sockets)
+        preparation.cancel()
+
+
+def _settings(environment: dict[str, str], given: dict[str, Any]) -> Settings:
+    try:
+        return Settings.from_env(environment, **given)
+    except Misconfigured as error:
+        _refuse(str(error), MISCONFIGURED)
+
+
+def _refuse(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def _allow_files() -> None:
+    """Connections are files: use what the system lets us have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _follow(parent: int) -> None:
+    """Drain when the supervisor is gone; on Linux the kernel sees to that (children.orphan_signal)."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_SECONDS)  # no other kernel tells
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="follow the supervisor", daemon=True).start()
+
+
+if __name__ == "__main__":
+    _commands(prog_name="python -m app")
