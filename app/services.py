@@ -13,6 +13,10 @@ from redis.asyncio import Redis
 from app.settings import Settings
 from domain.ids import Ids
 from storage import mongo, redis
+from storage.changes import RedisLinkChanges
+from storage.keys import MongoKeys
+from storage.links import MongoLinks
+from storage.workspaces import MongoWorkspaces
 
 Role = Literal["api", "redirect", "worker", "supervisor"]
 
@@ -31,6 +35,10 @@ class Services:
     ids: Ids
     database: mongo.Database
     redis: Redis
+    links: MongoLinks
+    keys: MongoKeys
+    workspaces: MongoWorkspaces
+    changes: RedisLinkChanges
 
 
 def now() -> datetime:
@@ -58,12 +66,17 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
     client = mongo.connect(settings.mongodb_url, timeout_ms=_MONGODB_MS[role], application=role)
     news = redis.connect(settings.redis_url, timeout_ms=_REDIS_MS)
     try:
+        database = client[settings.mongodb_database]
         yield Services(
             settings=settings,
             clock=now,
             ids=Ids(now_ms=now_ms, random_bytes=secrets.token_bytes),
-            database=client[settings.mongodb_database],
+            database=database,
             redis=news,
+            links=MongoLinks(database),
+            keys=MongoKeys(database),
+            workspaces=MongoWorkspaces(database),
+            changes=RedisLinkChanges(news, settings.mongodb_database),
         )
     finally:
         await news.aclose()

@@ -45,3 +45,7 @@ class Ids:
     def new(self, prefix: str) -> str:
         """A fresh id of `prefix`; ids of one process sort by the millisecond they were made in."""
         return of(prefix, self.now_ms(), self.random_bytes(10))
+
+    def at(self, prefix: str, at_ms: int) -> str:
+        """A fresh id of `prefix` whose instant is `at_ms`: for values that are listed by when they were made."""
+        return of(prefix, at_ms, self.random_bytes(10))

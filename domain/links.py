@@ -1,12 +1,14 @@
 """A link: the short address of a destination, and what may be done with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
+from domain import instants
+from domain.paging import Key, Page, Window
 from domain.utm import Utm
 
 
@@ -69,9 +71,120 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         return LinkStatus.ACTIVE
 
 
+class LinkOrder(StrEnum):
+    """In which order links are listed."""
+
+    NEWEST = "NEWEST"
+    OLDEST = "OLDEST"
+    RECENTLY_UPDATED = "RECENTLY_UPDATED"
+
+
+def place(link: Link, order: LinkOrder) -> Key:
+    """Where a link stands in lists of an order."""
+    if order is LinkOrder.RECENTLY_UPDATED:
+        return (instants.milliseconds(link.updated_at), link.id)
+    return (link.id,)
+
+
+class LinkFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which links are listed; None leaves a condition out, an empty list matches nothing. All given ones hold.
+
+    Args:
+        tags: links with any of them.
+        status: links that are in any of them at `now`.
+        now: the moment that `status` is judged at.
+    """
+
+    ids: tuple[str, ...] | None = None
+    domain: str | None = None
+    tags: tuple[str, ...] | None = None
+    status: tuple[LinkStatus, ...] | None = None
+    external_ids: tuple[str, ...] | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    updated_after: datetime | None = None
+    updated_before: datetime | None = None
+    now: datetime
+
+    @property
+    def matches_nothing(self) -> bool:
+        """Whether a list of it is empty."""
+        return () in (self.ids, self.tags, self.status, self.external_ids)
+
+
+class Conflict(StrEnum):
+    """Why a store could not keep a link."""
+
+    SLUG = "slug"
+    EXTERNAL_ID = "external_id"
+    STALE = "version"
+
+
 class LinkChanged(msgspec.Struct, array_like=True, frozen=True):
     """Told to every redirect process when a link was made, edited, archived or deleted (channel `links`)."""
 
     domain: str
     slug_key: str
     version: int
+
+
+class LinkChanges(Protocol):
+    """Who is told that links changed, after it is committed."""
+
+    async def publish(self, changes: Sequence[LinkChanged]) -> None:
+        """Tell every redirect process; takes at most 100 ms, and failing is counted, never raised."""
+        ...
+
+
+class Links(Protocol):
+    """Where links are kept. Each method raises errors.Unavailable while the database is away."""
+
+    async def add(self, workspace_id: str, link: Link) -> frozenset[Conflict]:
+        """Keep one new link; the answer is empty when it was kept."""
+        ...
+
+    async def add_many(self, workspace_id: str, links: Sequence[Link]) -> dict[str, frozenset[Conflict]]:
+        """Keep new links, all but those in conflict, together.
+
+        Returns:
+            The conflicts of each link that was not kept, by its id.
+        """
+        ...
+
+    async def by_id(self, workspace_id: str, link_id: str) -> Link | None:
+        """The link, or None."""
+        ...
+
+    async def by_ids(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, Link]:
+        """Those that exist, by id."""
+        ...
+
+    async def by_slug(self, workspace_id: str, domain: str, slug_key: str) -> Link | None:
+        """The link of a short address, or None."""
+        ...
+
+    async def by_external_id(self, workspace_id: str, external_id: str) -> Link | None:
+        """The link of an external id; where several sources have it, the one without, then the first by name."""
+        ...
+
+    async def page(
+        self, workspace_id: str, asked: LinkFilter, order: LinkOrder, window: Window
+    ) -> Page[Link]:
+        """One stretch of the links that `asked` matches."""
+        ...
+
+    async def count(self, workspace_id: str, asked: LinkFilter, *, limit: int) -> int:
+        """How many links `asked` matches; counts no further than `limit`."""
+        ...
+
+    async def update(self, workspace_id: str, old: Link, new: Link) -> Conflict | None:
+        """Replace `old` by `new`, if `old` is still what is kept.
+
+        Returns:
+            None when it is done, otherwise what stands against it; then nothing changed.
+        """
+        ...
+
+    async def remove(self, workspace_id: str, link: Link, deleted_at: datetime) -> Conflict | None:
+        """Leave a tombstone in place of `link`, if that is still what is kept: its slug stays taken."""
+        ...

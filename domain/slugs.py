@@ -10,15 +10,58 @@ from domain.errors import UserError, UserErrorCode
 GENERATED_LENGTH: Final = 8
 LONGEST: Final = 100
 RESERVED: Final = frozenset(
-    """
-    admin ads.txt api app app-ads.txt apple-app-site-association apple-touch-icon.png assets auth callback
-    crossdomain.xml dashboard docs favicon.ico favicon.svg graphiql graphql health healthz help humans.txt index
-    index.html index.php livez login logout manifest.json metrics oauth ping preview public qr readyz robots.txt
-    security.txt service-worker.js signup sitemap.xml static status sw.js uploads webhooks well-known www
-    """.split()
+    (
+        "admin",
+        "ads.txt",
+        "api",
+        "app",
+        "app-ads.txt",
+        "apple-app-site-association",
+        "apple-touch-icon.png",
+        "assets",
+        "auth",
+        "callback",
+        "crossdomain.xml",
+        "dashboard",
+        "docs",
+        "favicon.ico",
+        "favicon.svg",
+        "graphiql",
+        "graphql",
+        "health",
+        "healthz",
+        "help",
+        "humans.txt",
+        "index",
+        "index.html",
+        "index.php",
+        "livez",
+        "login",
+        "logout",
+        "manifest.json",
+        "metrics",
+        "oauth",
+        "ping",
+        "preview",
+        "public",
+        "qr",
+        "readyz",
+        "robots.txt",
+        "security.txt",
+        "service-worker.js",
+        "signup",
+        "sitemap.xml",
+        "static",
+        "status",
+        "sw.js",
+        "uploads",
+        "webhooks",
+        "well-known",
+        "www",
+    )
 )
-# No vowels, so that chance spells no words, and none of 0 1 l: they are mistaken for one another in print. One
-# case only: what was made here is the same slug however it is typed.
+# No vowels, so that chance spells no words, and none of 0 1 l: they are mistaken for one another in print.
+# One case only: what was made here is the same slug however it is typed.
 _ALPHABET: Final = "23456789bcdfghjkmnpqrstvwxyz"
 _PUNCTUATION: Final = frozenset("-_.~")
 _LETTERS: Final = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"))
@@ -29,8 +72,8 @@ _DOT_ABOVE: Final = "\u0307"
 def key_of(slug: str) -> str:
     """The identity of a slug: two slugs with one key are the same slug.
 
-    Compatibility forms, case and composition do not count (Unicode 15, section 3.13, NFKC_Casefold), nor does the
-    dot of an i: a reader cannot tell İ, i, ı and I apart in print. ASCII slugs are simply lower-cased.
+    Compatibility forms, case and composition do not count (Unicode 15, section 3.13, NFKC_Casefold), nor does
+    the dot of an i: a reader cannot tell İ, i, ı and I apart in print. ASCII slugs are simply lower-cased.
     """
     if slug.isascii():
         return slug.lower()
@@ -43,7 +86,7 @@ def key_of(slug: str) -> str:
 
 
 def check(slug: str) -> UserError | None:
-    """What is wrong with a slug that somebody asks for, or None. Whether it is still free only the store knows."""
+    """What is wrong with a slug that somebody asks for, or None. Whether it is free only the store knows."""
     reason = _problem(slug)
     if reason is None:
         return None
@@ -82,15 +125,26 @@ def _problem(slug: str) -> str | None:
     hidden = texts.hidden(slug)
     if hidden is not None:
         return f"holds the invisible character {texts.named(hidden)}; leave it out."
+    return _strange(slug) or _misleading(slug)
+
+
+def _strange(slug: str) -> str | None:
+    # The key is judged too: some letters stand for several characters, blanks and slashes among them.
     key = key_of(slug)
-    # The key is judged too: there are letters that stand for several characters, blanks and slashes among them.
     strange = next((character for character in slug + key if not _accepted(character)), None)
     if strange is not None:
         return f"holds {strange!r}; letters, digits and - _ . ~ are accepted."
     if len(key) > 2 * LONGEST:
         return "holds letters that stand for many others; spell it out."
-    if key[0] == "." or key[-1] == "." or unicodedata.category(key[0])[0] == "M":
-        return f"{slug!r} starts or ends with a dot, or starts with an accent; start and end it with something else."
+    return None
+
+
+def _misleading(slug: str) -> str | None:
+    key = key_of(slug)
+    if key[0] == "." or key[-1] == ".":
+        return f"{slug!r} starts or ends with a dot; leave the dot out."
+    if unicodedata.category(key[0])[0] == "M":
+        return f"{slug!r} starts with an accent that belongs to no letter; leave it out."
     if key in RESERVED:
         return f"{slug!r} is reserved for this service; choose another."
     return None

@@ -11,7 +11,7 @@ _BREAKS: Final = frozenset("\n\r\t")
 
 
 def hidden(text: str, *, joiners: bool = False, breaks: bool = False) -> str | None:
-    """The first character that a reader would not see, or None: controls, bidi controls, zero-width, surrogates.
+    """The first character that a reader would not see, or None: controls, bidi, zero-width, surrogates.
 
     Args:
         text: what was typed.

@@ -11,6 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from domain.errors import Unavailable
+from storage import listings
 
 Result = TypeVar("Result")
 Document = dict[str, Any]
@@ -19,13 +20,38 @@ Database = AsyncDatabase[Document]
 INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     "links": (
         IndexModel([("domain", ASCENDING), ("slug_key", ASCENDING)], unique=True, name="by_slug"),
-        IndexModel([("workspace_id", ASCENDING), ("_id", DESCENDING)], name="by_workspace"),
+        *listings.INDEXES,
     ),
+    "external_ids": (
+        IndexModel(
+            [("workspace_id", ASCENDING), ("external_id", ASCENDING), ("source", ASCENDING)],
+            unique=True,
+            name="by_external_id",
+        ),
+    ),
+    "keys": (
+        IndexModel([("secret_hash", ASCENDING)], unique=True, name="by_hash"),
+        IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),
+    ),
+    "clicks": (
+        IndexModel([("workspace_id", ASCENDING), ("_id", DESCENDING)], name="by_workspace"),
+        IndexModel(
+            [("workspace_id", ASCENDING), ("link_id", ASCENDING), ("_id", DESCENDING)], name="by_link"
+        ),
+        IndexModel(
+            [("workspace_id", ASCENDING), ("slot", ASCENDING), ("seq", ASCENDING)],
+            unique=True,
+            name="by_feed",
+        ),
+    ),
+    "feeds": (IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),),
+    "stats": (IndexModel([("workspace_id", ASCENDING), ("link_id", ASCENDING)], name="by_link"),),
+    "visitors": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
 }
 
 
 def connect(url: str, *, timeout_ms: int, application: str) -> AsyncMongoClient[Document]:
-    """A client that gives up an operation after `timeout_ms`, times in UTC, writes acknowledged by the majority.
+    """A client that gives up an operation after `timeout_ms`, with UTC times and majority writes.
 
     Args:
         url: a MongoDB connection string.
@@ -50,14 +76,14 @@ async def ensure_indexes(database: Database) -> None:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Around every call of a store: a server that is away, too slow or changing its primary becomes Unavailable.
+    """Around every call of a store: a server that is away, too slow or without primary becomes Unavailable.
 
     Whatever else MongoDB refuses is a fault of ours and passes through.
     """
     try:
         yield
     except PyMongoError as error:
-        # ConnectionFailure covers server selection, not-primary and network errors; `timeout` the budget of the call.
+        # ConnectionFailure: no server, no primary, no network; `timeout`: the budget of the call is used up.
         if isinstance(error, ConnectionFailure) or error.timeout or _passing(error):
             raise Unavailable("The database does not answer right now; try again.") from error
         raise
@@ -66,7 +92,7 @@ def answering() -> Iterator[None]:
 async def transaction(
     database: Database, work: Callable[[AsyncClientSession], Awaitable[Result]], *, seconds: float = 5
 ) -> Result:
-    """Run `work` in one transaction: as a whole or not at all, repeated on conflicts, its commit until it is known.
+    """Run `work` in one transaction, repeated on conflicts, its commit repeated until its result is known.
 
     Args:
         database: where it happens.

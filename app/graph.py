@@ -1,0 +1,43 @@
+"""The graph: every noun's queries, mutations and subscriptions in one schema, and that schema as text."""
+
+from pathlib import Path
+from typing import Final
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from resolvers.links import LinkMutations, LinkQueries
+from resolvers.nodes import NodeQueries
+from resolvers.workspaces import WorkspaceQueries
+from schema.keys import ApiKey
+from schema.links import Link
+from schema.scalars import SCALARS
+from schema.workspaces import Workspace
+
+PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.graphql"
+"""Where the schema is kept as text, for reviews and client generators."""
+
+
+@strawberry.type(description="Reading.")
+class Query(LinkQueries, NodeQueries, WorkspaceQueries):
+    """Every query."""
+
+
+@strawberry.type(description="Changing. Each takes effect as a whole before the next one starts.")
+class Mutation(LinkMutations):
+    """Every mutation."""
+
+
+def build() -> strawberry.Schema:
+    """A new schema of everything that works."""
+    return strawberry.Schema(
+        query=Query,
+        mutation=Mutation,
+        types=[ApiKey, Link, Workspace],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )
+
+
+def printed() -> str:
+    """The schema in GraphQL's schema language, as it stands in PRINTED."""
+    return build().as_str() + "\n"

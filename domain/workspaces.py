@@ -1,0 +1,37 @@
+"""A workspace: the tenant that owns links, keys and figures."""
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+
+class Workspace(msgspec.Struct, frozen=True, kw_only=True):
+    """One tenant.
+
+    Args:
+        timezone: IANA name, the default of figures by day.
+        domains: hosts of its own for short links, besides the installation's.
+    """
+
+    id: str
+    name: str
+    timezone: str = "UTC"
+    domains: tuple[str, ...] = ()
+    created_at: datetime
+
+    def hosts(self, short_host: str) -> tuple[str, ...]:
+        """Every host that its links may have; the first is what a link gets that names none."""
+        return (short_host, *self.domains)
+
+
+class Workspaces(Protocol):
+    """Where workspaces are kept."""
+
+    async def by_id(self, workspace_id: str) -> Workspace | None:
+        """The workspace, or None."""
+        ...
+
+    async def first(self, workspace_id: str, workspace: Workspace) -> Workspace:
+        """What stands under the id; `workspace` itself where nobody was quicker."""
+        ...

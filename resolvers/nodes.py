@@ -1,0 +1,75 @@
+"""Nodes: any object by its id, whichever kind it is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import strawberry
+
+from domain import ids
+from domain.access import Scope
+from domain.errors import LimitExceeded
+from schema.context import Context, Info
+from schema.keys import ApiKey
+from schema.links import Link
+from schema.nodes import Node
+from schema.workspaces import Workspace
+
+MAX_NODES: Final = 250
+Load = Callable[[str, Context], Awaitable[Node | None]]
+
+
+@strawberry.type
+class NodeQueries:
+    """Reading objects by id."""
+
+    @strawberry.field(
+        description="The object with this id; null where there is none. Needs the scope of its kind.",
+        metadata={"scope": None},
+    )
+    async def node(self, info: Info, id: strawberry.ID) -> Node | None:  # noqa: A002 - the API's name
+        """Another workspace's object is not found, like one that never was."""
+        return await _load(id, info.context)
+
+    @strawberry.field(
+        description="Up to 250 objects, in the order of the ids; null where there is none.",
+        metadata={"scope": None},
+    )
+    async def nodes(self, info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+        """One round trip a kind."""
+        if len(ids) > MAX_NODES:
+            raise LimitExceeded(f"There are {len(ids):,} ids; at most {MAX_NODES} are accepted.")
+        return await asyncio.gather(*(_load(wanted, info.context) for wanted in ids))
+
+
+async def _load(wanted: str, context: Context) -> Node | None:
+    kind = KINDS.get(ids.prefix_of(wanted) or "")
+    if kind is None:
+        return None
+    scope, load = kind
+    if scope is not None:
+        context.require(scope)
+    return await load(wanted, context)
+
+
+async def _link(wanted: str, context: Context) -> Node | None:
+    link = await context.loaders.links.load(wanted)
+    return None if link is None else Link.of(link, context)
+
+
+async def _workspace(wanted: str, context: Context) -> Node | None:
+    workspace = await context.loaders.workspaces.load(wanted)
+    return None if workspace is None else Workspace.of(workspace, context.short_base)
+
+
+async def _key(wanted: str, context: Context) -> Node | None:
+    key = await context.stores.keys.by_id(context.viewer.workspace_id, wanted)
+    return None if key is None else ApiKey.of(key)
+
+
+KINDS: Final[Mapping[str, tuple[Scope | None, Load]]] = {
+    "lnk": (Scope.LINKS_READ, _link),
+    "ws": (None, _workspace),
+    "key": (Scope.ADMIN, _key),
+}
+"""For each prefix of an id, the scope that its kind needs and how it is loaded."""

@@ -1,0 +1,123 @@
+"""The context of an operation: who asks, and the stores, clock and ids that resolvers work with."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from domain import hostnames
+from domain.access import Scope, Viewer
+from domain.edits import Workbench
+from domain.errors import Forbidden, Unauthenticated
+from domain.ids import Ids
+from domain.instants import Clock
+from domain.keys import Keys
+from domain.links import Link, LinkChanges, Links
+from domain.workspaces import Workspace, Workspaces
+
+
+class Stores(Protocol):
+    """The stores that resolvers use; `app.services.Services` has them."""
+
+    @property
+    def links(self) -> Links:
+        """Links."""
+
+    @property
+    def keys(self) -> Keys:
+        """API keys."""
+
+    @property
+    def workspaces(self) -> Workspaces:
+        """Workspaces."""
+
+    @property
+    def changes(self) -> LinkChanges:
+        """Who is told of changed links."""
+
+
+class Loaders:
+    """Reads that are gathered into one round trip, and remembered for one operation or one event."""
+
+    def __init__(self, workspace_id: str, stores: Stores) -> None:
+        self._workspace_id = workspace_id
+        self._stores = stores
+
+    @cached_property
+    def links(self) -> DataLoader[str, Link | None]:
+        """Links of the viewer's workspace by id."""
+
+        async def load(link_ids: list[str]) -> list[Link | None]:
+            found = await self._stores.links.by_ids(self._workspace_id, link_ids)
+            return [found.get(link_id) for link_id in link_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def workspaces(self) -> DataLoader[str, Workspace | None]:
+        """The viewer's workspace, and no other."""
+
+        async def load(workspace_ids: list[str]) -> list[Workspace | None]:
+            own = await self._stores.workspaces.by_id(self._workspace_id)
+            return [own if workspace_id == self._workspace_id else None for workspace_id in workspace_ids]
+
+        return DataLoader(load)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What `info.context` is, in queries, mutations and subscriptions alike.
+
+    Args:
+        request_id: names the call in logs and masked errors.
+        short_base: public base of short links, without a slash at its end.
+    """
+
+    viewer: Viewer
+    request_id: str
+    clock: Clock
+    ids: Ids
+    short_base: str
+    stores: Stores
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """The loaders of this operation or event."""
+        return Loaders(self.viewer.workspace_id, self.stores)
+
+    def fork(self) -> "Context":
+        """The same viewer and stores with fresh loaders: for one event of a subscription."""
+        return replace(self)
+
+    def require(self, scope: Scope) -> None:
+        """Raise Forbidden where the viewer lacks `scope`; for fields whose need shows in their arguments only."""
+        if not self.viewer.may(scope):
+            raise Forbidden(f"The key lacks the scope {scope.value}, which this object needs.")
+
+    async def workspace(self) -> Workspace:
+        """The viewer's workspace.
+
+        Raises:
+            Unauthenticated: it is gone, and the key with it.
+        """
+        workspace = await self.loaders.workspaces.load(self.viewer.workspace_id)
+        if workspace is None:
+            raise Unauthenticated("The key's workspace does not exist any more.")
+        return workspace
+
+    async def workbench(self) -> Workbench:
+        """What edits of links work with."""
+        workspace = await self.workspace()
+        return Workbench(
+            workspace_id=workspace.id,
+            hosts=workspace.hosts(hostnames.of(self.short_base)),
+            links=self.stores.links,
+            changes=self.stores.changes,
+            clock=self.clock,
+            ids=self.ids,
+        )
+
+
+Info = strawberry.Info[Context, None]

@@ -1,0 +1,164 @@
+"""Links as the API shows and takes them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import strawberry
+
+from domain import addresses, instants, links, targets, utm
+from domain.errors import Rejected
+from schema.context import Context
+from schema.nodes import Node
+from schema.payloads import UserError
+from schema.scalars import JSON, DateTime, Url
+
+LinkStatus = links.LinkStatus
+strawberry.enum(LinkStatus, name="LinkStatus", description="What a visitor meets at this moment.")
+LinkOrder = links.LinkOrder
+strawberry.enum(LinkOrder, name="LinkOrder", description="In which order links are listed.")
+
+
+@strawberry.type(description="The five campaign parameters; null where one is not set.")
+class Utm:
+    """The API's view of domain.utm.Utm."""
+
+    source: str | None = strawberry.field(description="utm_source: where the visitor comes from.")
+    medium: str | None = strawberry.field(description="utm_medium: email, social, paid …")
+    campaign: str | None = strawberry.field(description="utm_campaign.")
+    term: str | None = strawberry.field(description="utm_term: the paid keyword.")
+    content: str | None = strawberry.field(description="utm_content: which of several links or versions.")
+
+    @classmethod
+    def of(cls, value: utm.Utm) -> "Utm":
+        """The same parameters."""
+        return cls(**{name: getattr(value, name) for name in utm.NAMES})
+
+
+@strawberry.type(description="A short address and where it leads.")
+class Link(Node):
+    """The API's view of domain.links.Link."""
+
+    domain: str = strawberry.field(description="Host of the short URL.")
+    slug: str = strawberry.field(description="Path of the short URL, as it was given. Case does not count.")
+    short_url: Url = strawberry.field(description="What people click.")
+    destination: Url = strawberry.field(
+        description="Canonical and without UTM parameters: those are in `utm`."
+    )
+    final_destination: Url = strawberry.field(description="Where a visitor is sent: destination and utm.")
+    status: LinkStatus = strawberry.field(description="What a visitor meets at this moment.")
+    title: str | None = strawberry.field(description="For people.")
+    notes: str | None = strawberry.field(description="For people; may have several lines.")
+    tags: list[str] = strawberry.field(description="Names to list and count links by.")
+    external_id: str | None = strawberry.field(description="Its id elsewhere; unique with `externalSource`.")
+    external_source: str | None = strawberry.field(
+        description='Where `externalId` is from, such as "hubspot".'
+    )
+    attributes: JSON = strawberry.field(description="What is known of the recipient or subject; an object.")
+    utm: Utm = strawberry.field(description="Campaign parameters that the destination gets.")
+    redirect_code: int = strawberry.field(description="301, 302, 307 or 308.")
+    forward_query: bool = strawberry.field(
+        description="Whether the visitor's query parameters are added to the destination."
+    )
+    starts_at: DateTime | None = strawberry.field(
+        description="From when on it leads anywhere; null: at once."
+    )
+    expires_at: DateTime | None = strawberry.field(description="Until when; null: for good.")
+    fallback: Url | None = strawberry.field(
+        description="Where paused, expired and archived links send people; null: a page says that it is gone."
+    )
+    version: int = strawberry.field(description="Counts the changes from 1; give it to updates to lock.")
+    created_at: DateTime = strawberry.field(description="When it was made.")
+    updated_at: DateTime = strawberry.field(description="When it was last changed.")
+
+    @classmethod
+    def of(cls, link: links.Link, context: Context) -> "Link":
+        """The link as it is at this moment."""
+        return cls(
+            id=strawberry.ID(link.id),
+            domain=link.domain,
+            slug=link.slug,
+            short_url=Url(addresses.short_url(link.domain, link.slug, context.short_base)),
+            destination=Url(link.destination),
+            final_destination=Url(targets.final_destination(link)),
+            status=link.status(context.clock()),
+            title=link.title,
+            notes=link.notes,
+            tags=list(link.tags),
+            external_id=link.external_id,
+            external_source=link.external_source,
+            attributes=JSON(dict(link.attributes)),
+            utm=Utm.of(link.utm),
+            redirect_code=link.redirect_code,
+            forward_query=link.forward_query,
+            starts_at=_instant(link.starts_at),
+            expires_at=_instant(link.expires_at),
+            fallback=None if link.fallback is None else Url(link.fallback),
+            version=link.version,
+            created_at=DateTime(instants.written(link.created_at)),
+            updated_at=DateTime(instants.written(link.updated_at)),
+        )
+
+
+@strawberry.type(description="The answer of a change of one link.")
+class LinkPayload:
+    """The link, or why there is none."""
+
+    link: Link | None = strawberry.field(description="The link as it is now; null on failure.")
+    warnings: list[str] = strawberry.field(description="What was done but deserves a second look.")
+    user_errors: list[UserError] = strawberry.field(description="Why nothing was changed; empty on success.")
+
+    @classmethod
+    def of(cls, outcome: links.Link | Rejected, context: Context) -> "LinkPayload":
+        """The payload of an edit."""
+        link, warnings, errors = _seen(outcome, context)
+        return cls(link=link, warnings=warnings, user_errors=errors)
+
+
+@strawberry.type(description="What became of one row.")
+class LinkResult:
+    """The link of a row, or why there is none."""
+
+    link: Link | None = strawberry.field(description="The link; null on failure.")
+    warnings: list[str] = strawberry.field(description="What was done but deserves a second look.")
+    user_errors: list[UserError] = strawberry.field(
+        description="Why there is no link; paths start with the number of the row, from 0."
+    )
+
+    @classmethod
+    def of(cls, outcome: links.Link | Rejected, row: int, context: Context) -> "LinkResult":
+        """The result of row `row`."""
+        if isinstance(outcome, Rejected):
+            outcome = Rejected(*(error.under(str(row)) for error in outcome.errors))
+        link, warnings, errors = _seen(outcome, context)
+        return cls(link=link, warnings=warnings, user_errors=errors)
+
+
+@strawberry.type(description="The answer of a batch: each row succeeds or fails alone.")
+class LinksPayload:
+    """One result a row, in the order of the input."""
+
+    results: list[LinkResult] = strawberry.field(description="One a row, in the order of the input.")
+    succeeded: int = strawberry.field(description="How many rows have a link.")
+    failed: int = strawberry.field(description="How many have none.")
+    user_errors: list[UserError] = strawberry.field(description="What stands against the call as a whole.")
+
+    @classmethod
+    def of(cls, outcomes: Sequence[links.Link | Rejected] | Rejected, context: Context) -> "LinksPayload":
+        """The payload of a batch, or of one that was refused as a whole."""
+        if isinstance(outcomes, Rejected):
+            errors = [UserError.of(error) for error in outcomes.errors]
+            return cls(results=[], succeeded=0, failed=0, user_errors=errors)
+        failed = sum(isinstance(outcome, Rejected) for outcome in outcomes)
+        results = [LinkResult.of(outcome, row, context) for row, outcome in enumerate(outcomes)]
+        return cls(results=results, succeeded=len(results) - failed, failed=failed, user_errors=[])
+
+
+def _seen(outcome: links.Link | Rejected, context: Context) -> tuple[Link | None, list[str], list[UserError]]:
+    if isinstance(outcome, Rejected):
+        return None, [], [UserError.of(error) for error in outcome.errors]
+    warning = targets.warning(outcome.destination)
+    return Link.of(outcome, context), [] if warning is None else [warning], []
+
+
+def _instant(at: datetime | None) -> DateTime | None:
+    return None if at is None else DateTime(instants.written(at))

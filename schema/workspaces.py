@@ -1,0 +1,48 @@
+"""The viewer and its workspace."""
+
+import strawberry
+
+from domain import hostnames, workspaces
+from schema.context import Info
+from schema.keys import ApiKey
+from schema.nodes import Node
+
+
+@strawberry.type(description="The tenant that owns links, keys and figures.")
+class Workspace(Node):
+    """The API's view of domain.workspaces.Workspace."""
+
+    name: str = strawberry.field(description="Its name.")
+    timezone: str = strawberry.field(description="IANA time zone, the default of figures by day.")
+    domains: list[str] = strawberry.field(
+        description="Hosts that its short links can have, the default first."
+    )
+
+    @classmethod
+    def of(cls, workspace: workspaces.Workspace, short_base: str) -> "Workspace":
+        """The workspace with the installation's own host before its others."""
+        return cls(
+            id=strawberry.ID(workspace.id),
+            name=workspace.name,
+            timezone=workspace.timezone,
+            domains=list(workspace.hosts(hostnames.of(short_base))),
+        )
+
+
+@strawberry.type(description="Whom this call acts for.")
+class Viewer:
+    """The API's view of domain.access.Viewer."""
+
+    scopes: list[str] = strawberry.field(description="The rights of the key.")
+
+    @strawberry.field(description="The workspace of the key.")
+    async def workspace(self, info: Info) -> Workspace:
+        """Every call acts in one workspace."""
+        return Workspace.of(await info.context.workspace(), info.context.short_base)
+
+    @strawberry.field(description="The key itself; null where the access is none of a key.")
+    async def key(self, info: Info) -> ApiKey | None:
+        """Read only where it is asked for."""
+        viewer = info.context.viewer
+        key = await info.context.stores.keys.by_id(viewer.workspace_id, viewer.key_id)
+        return None if key is None else ApiKey.of(key)

@@ -1,0 +1,118 @@
+"""Operations run through the real schema, with a real context, on real engines."""
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+import strawberry
+
+from app import graph, services
+from app.services import Services
+from app.settings import Settings
+from domain import ids
+from domain.access import Scope, Viewer
+from domain.workspaces import Workspace
+from schema.context import Context
+from storage import mongo
+
+
+@dataclass(frozen=True)
+class Api:
+    """Calls operations as one viewer."""
+
+    schema: strawberry.Schema
+    services: Services
+    context: Context
+
+    async def __call__(self, document: str, **variables: Any) -> Mapping[str, Any]:
+        """The data of an operation that has no errors."""
+        result = await self.run(document, **variables)
+        assert result.errors is None, result.errors
+        assert result.data is not None
+        return result.data
+
+    async def run(self, document: str, **variables: Any) -> strawberry.types.ExecutionResult:
+        """The whole result of an operation."""
+        result = await self.schema.execute(
+            document, variable_values=variables, context_value=self.context.fork()
+        )
+        assert isinstance(result, strawberry.types.ExecutionResult)
+        return result
+
+    async def code(self, document: str, **variables: Any) -> str | None:
+        """The code of the ApiError that an operation ends with; None where it is GraphQL's own refusal."""
+        result = await self.run(document, **variables)
+        assert result.errors, result.data
+        return getattr(result.errors[0].original_error, "code", None)
+
+    async def create(self, destination: str = "https://example.com/", **fields: Any) -> Mapping[str, Any]:
+        """A new link."""
+        made = await self(CREATE, input={"destination": destination, **fields})
+        assert made["createLink"]["userErrors"] == []
+        link: Mapping[str, Any] = made["createLink"]["link"]
+        return link
+
+    def acting(self, *scopes: Scope) -> "Api":
+        """The same workspace with other scopes."""
+        viewer = Viewer(
+            workspace_id=self.context.viewer.workspace_id, key_id=self.context.viewer.key_id, scopes=frozenset(scopes)
+        )
+        return replace(self, context=replace(self.context, viewer=viewer))
+
+
+LINK = """
+fragment whole on Link {
+  id domain slug shortUrl destination finalDestination status title notes tags externalId externalSource attributes
+  utm { source medium campaign term content } redirectCode forwardQuery startsAt expiresAt fallback version
+  createdAt updatedAt
+}
+"""
+CREATE = (
+    "mutation ($input: CreateLinkInput!) { createLink(input: $input) {"
+    " link { ...whole } warnings userErrors { code message field } } }" + LINK
+)
+
+
+@pytest.fixture(scope="session")
+async def opened(settings: Settings) -> AsyncIterator[Services]:
+    """The services of an API process."""
+    async with services.open(settings, "api") as everything:
+        await mongo.ensure_indexes(everything.database)
+        yield everything
+        await everything.database.client.drop_database(everything.database.name)
+
+
+async def workspace(opened: Services) -> Api:
+    """A workspace of its own, with an admin's rights."""
+    workspace_id = opened.ids.new("ws")
+    await opened.workspaces.first(
+        workspace_id, Workspace(id=workspace_id, name="Test", domains=("go.example",), created_at=opened.clock())
+    )
+    viewer = Viewer(
+        workspace_id=workspace_id,
+        key_id=ids.of("key", 0, secrets.token_bytes(10)),
+        scopes=frozenset({Scope.ADMIN}),
+    )
+    context = Context(
+        viewer=viewer,
+        request_id="test",
+        clock=opened.clock,
+        ids=opened.ids,
+        short_base="https://s.example",
+        stores=opened,
+    )
+    return Api(graph.build(), opened, context)
+
+
+@pytest.fixture
+async def api(opened: Services) -> Api:
+    """A fresh workspace."""
+    return await workspace(opened)
+
+
+@pytest.fixture
+async def other(opened: Services) -> Api:
+    """Another workspace."""
+    return await workspace(opened)
