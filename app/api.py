@@ -1,0 +1,138 @@
+"""The API role: puts the graph behind HTTP, SSE and WebSocket and serves it until SIGTERM has drained it."""
+
+import asyncio
+import secrets
+import socket
+from typing import Final
+
+import strawberry
+
+from app import graph, services, serving, websocket
+from app.auth import Authentication, Lookup
+from app.endpoint import Endpoint
+from app.graphiql import GraphiQL
+from app.graphql import EXECUTION_SECONDS, Contexts, Graph
+from app.health import Operations, Readiness
+from app.http import Http
+from app.limits import Buckets, Budget
+from app.metrics import Metrics
+from app.origins import Cors, Origins
+from app.services import Services
+from app.settings import Settings
+from app.sse import Streams
+from app.websocket import WebSockets
+from domain import keys
+from domain.access import Viewer
+from schema.context import Context
+from storage.budgets import Budgets
+
+DRAIN_SECONDS: Final = 15
+"""How long calls may take after SIGTERM; with what comes before and after, the process ends within 20 s."""
+
+
+class Api:
+    """The parts of the API on one schema, ready to be served.
+
+    Args:
+        settings: playground, origins and budgets.
+        schema: the graph.
+        lookup: asks the store of keys.
+        buckets: where budgets are kept.
+        contexts: makes `info.context`.
+        execution_seconds: how long an operation may take.
+        socket_limits: what one WebSocket may do.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        schema: strawberry.Schema,
+        *,
+        lookup: Lookup,
+        buckets: Buckets,
+        contexts: Contexts,
+        execution_seconds: float = EXECUTION_SECONDS,
+        socket_limits: websocket.Limits | None = None,
+    ) -> None:
+        self.draining = asyncio.Event()
+        self.budget = Budget(
+            buckets, capacity=settings.cost_budget, restore_per_second=settings.cost_restore_per_second
+        )
+        self.graph = Graph(
+            schema,
+            playground=settings.playground,
+            budget=self.budget,
+            contexts=contexts,
+            execution_seconds=execution_seconds,
+        )
+        self.authentication = Authentication(lookup)
+        origins = Origins(settings.allowed_origins)
+        self.streams = Streams(self.graph, self.draining)
+        self.http = Http(self.graph, self.authentication, self.streams, origins, request_ids=_request_id)
+        self.websockets = WebSockets(
+            self.graph,
+            self.authentication,
+            origins,
+            self.draining,
+            request_ids=_request_id,
+            limits=socket_limits,
+        )
+        page = GraphiQL() if settings.playground else None
+        self.application = Cors(Endpoint(self.http, self.websockets, page), origins)
+
+
+async def run(settings: Settings, sockets: list[socket.socket]) -> None:
+    """Serve the graph on `sockets` until SIGTERM: calls finish, streams complete, WebSockets are told 1012."""
+    async with services.open(settings, "api") as opened:
+        api = over(opened)
+        readiness = Readiness({"mongodb": lambda: opened.database.command("ping")})
+        metrics = Metrics("api")
+        metrics.watch("api_budgets", api.budget.counts)
+        metrics.watch("api_websockets", api.websockets.counts)
+        metrics.watch("api_streams", api.streams.counts)
+
+        def drain() -> None:
+            readiness.drain()
+            api.draining.set()
+
+        flushing = asyncio.create_task(metrics.flushing())
+        try:
+            await serving.serve(
+                Operations(api.application, readiness, metrics),
+                sockets,
+                ws="websockets-sansio",
+                drain_seconds=DRAIN_SECONDS,
+                on_drain=drain,
+            )
+        finally:
+            flushing.cancel()
+            await asyncio.gather(flushing, return_exceptions=True)
+
+
+def over(opened: Services) -> Api:
+    """The API over real engines."""
+
+    async def lookup(key: str) -> Viewer:
+        return await keys.authenticate(key, opened.keys, opened.clock())
+
+    def contexts(viewer: Viewer, request_id: str) -> Context:
+        return Context(
+            viewer=viewer,
+            request_id=request_id,
+            clock=opened.clock,
+            ids=opened.ids,
+            short_base=opened.settings.short_base,
+            stores=opened,
+        )
+
+    buckets = Budgets(
+        opened.redis,
+        prefix=opened.settings.mongodb_database,
+        capacity=opened.settings.cost_budget,
+        restore_per_second=opened.settings.cost_restore_per_second,
+    )
+    return Api(opened.settings, graph.build(), lookup=lookup, buckets=buckets, contexts=contexts)
+
+
+def _request_id() -> str:
+    return secrets.token_hex(12)

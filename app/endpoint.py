@@ -1,0 +1,65 @@
+"""The API's addresses: /graphql over HTTP and WebSocket, GraphiQL and its files, and nothing else."""
+
+from typing import Any, Final
+
+from app.graphiql import ASSETS_PATH, GraphiQL
+from app.http import Http
+from app.negotiation import accept
+from app.websocket import WebSockets
+
+PATH: Final = "/graphql"
+
+
+class Endpoint:
+    """The ASGI application of the API port.
+
+    Args:
+        http: answers calls.
+        websockets: serves sockets.
+        graphiql: the page for browsers; None where there is no playground.
+    """
+
+    def __init__(self, http: Http, websockets: WebSockets, graphiql: GraphiQL | None) -> None:
+        self._http = http
+        self._websockets = websockets
+        self._graphiql = graphiql
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
+        elif scope["path"].rstrip("/") == PATH:
+            if self._graphiql is not None and _opens_page(scope):
+                await self._graphiql.page(scope, send)
+            else:
+                await self._http(scope, receive, send)
+        elif not await self._other(scope, send):
+            await self._http.refuse_unknown(send)
+
+    async def _connect(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"].rstrip("/") == PATH:
+            await self._websockets(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close"})
+
+    async def _other(self, scope: Any, send: Any) -> bool:
+        """Files of the page, and the way to it for who types the host alone."""
+        if self._graphiql is None or scope["method"] not in {"GET", "HEAD"}:
+            return False
+        if scope["path"] == "/":
+            headers = [
+                (b"location", PATH.encode()),
+                (b"content-length", b"0"),
+                (b"cache-control", b"no-store"),
+            ]
+            await send({"type": "http.response.start", "status": 307, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return True
+        return scope["path"].startswith(ASSETS_PATH) and await self._graphiql.file(scope, send)
+
+
+def _opens_page(scope: Any) -> bool:
+    if scope["method"] not in {"GET", "HEAD"} or scope["query_string"]:
+        return False
+    header = next((value for name, value in scope["headers"] if name == b"accept"), b"")
+    return accept(header.decode("latin-1")).prefers_html()

@@ -1,0 +1,186 @@
+"""One GraphQL operation from call to answer, the same over every transport: rights, price, time, errors."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, Self
+
+import strawberry
+from graphql import ExecutionResult, Executor, OperationType, create_source_event_stream
+from strawberry.execution import optimized_is_awaitable
+
+from app import failures
+from app.costs import Operation
+from app.documents import Documents, Invalid
+from app.limits import Bill, Budget
+from app.payloads import Call
+from domain.access import Viewer
+from domain.errors import Forbidden, TimedOut, Unauthenticated
+
+EXECUTION_SECONDS: Final = 10.0
+
+
+class Context(Protocol):
+    """What resolvers get as `info.context`; each operation and each event of a stream has one of its own."""
+
+    def fork(self) -> Self: ...
+
+
+Admit = Callable[[OperationType], None]
+Contexts = Callable[[Viewer, str], Context]
+"""Makes the context of a viewer's request, with the request's id."""
+
+
+def _anything(_kind: OperationType) -> None:
+    """A transport that carries every kind of operation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An operation that may run: valid, allowed and paid for."""
+
+    operation: Operation
+    executor: Executor[Any]
+    bill: Bill
+    request_id: str
+
+    @property
+    def is_subscription(self) -> bool:
+        return self.operation.kind is OperationType.SUBSCRIPTION
+
+
+class Graph:
+    """Runs operations on the schema.
+
+    Args:
+        schema: the built Strawberry schema.
+        budget: what keys may spend.
+        contexts: makes `info.context`.
+        playground: the schema may be asked about, also without a key, and messages suggest names.
+        execution_seconds: how long an operation, or one event of a stream, may take.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        budget: Budget,
+        contexts: Contexts,
+        playground: bool,
+        execution_seconds: float = EXECUTION_SECONDS,
+    ) -> None:
+        self._schema = schema._schema  # noqa: SLF001 - graphql-core's schema: Strawberry has no public name for it
+        self._executor_class = schema.execution_context_class
+        self._documents = Documents(self._schema, playground=playground)
+        self._budget = budget
+        self._contexts = contexts
+        self._playground = playground
+        self._seconds = execution_seconds
+
+    async def start(
+        self, call: Call, viewer: Viewer | None, request_id: str, admit: Admit = _anything
+    ) -> Started:
+        """Check everything that can be known before an operation runs, and take its price.
+
+        Args:
+            call: what to run.
+            viewer: for whom; None without a key.
+            request_id: stands in what is logged.
+            admit: raises for kinds of operations that the transport cannot carry.
+
+        Raises:
+            ApiError: UNAUTHENTICATED, FORBIDDEN, QUERY_TOO_COMPLEX, RATE_LIMITED, BAD_REQUEST; nothing ran.
+            Invalid: the document or its variables are not valid.
+        """
+        if viewer is None and not self._playground:
+            raise Unauthenticated("An API key is needed: send it as 'Authorization: Bearer <API key>'.")
+        document = self._documents.read(call.text)
+        operation = document.operation(call.operation_name)
+        admit(operation.kind)
+        _check_rights(operation, viewer)
+        executor = self._executor_class.build(
+            self._schema,
+            document.node,
+            context_value=self._contexts(viewer, request_id) if viewer is not None else None,
+            raw_variable_values=call.variables,
+            operation_name=call.operation_name,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # a predicate not typed as a guard
+            hide_suggestions=not self._playground,
+            operation_extensions=call.extensions,
+        )
+        if isinstance(executor, list):
+            raise Invalid(executor, "BAD_REQUEST")
+        bill = await self._budget.charge(viewer, operation.requested(executor.variable_values.coerced))
+        return Started(operation, executor, bill, request_id)
+
+    async def answer(self, started: Started) -> dict[str, Any]:
+        """The answer of a query or mutation, with its errors and its cost.
+
+        Raises:
+            TimedOut: it ran longer than its time limit and was cancelled, its database operation with it.
+        """
+        result = await self._limited(started.executor.execute_operation)
+        cost = self._budget.settle(started.bill, started.operation.actual(result.data))
+        answer = _answer(result, started.request_id)
+        answer["extensions"] = {"cost": cost}
+        return answer
+
+    async def events(self, started: Started) -> AsyncGenerator[dict[str, Any], None]:
+        """The events of a subscription, each executed with a context of its own.
+
+        Close it (aclosing) where it is used: what it reads from is closed with it, at once.
+
+        Raises:
+            TimedOut: one event took longer than the time limit.
+        """
+        source = await self._source(started.executor)
+        self._budget.settle(started.bill, started.bill.requested)
+        if isinstance(source, ExecutionResult):
+            yield _answer(source, started.request_id)
+            return
+        context: Context = started.executor.context_value
+        async with aclosing(source) as payloads:  # type: ignore[type-var]  # Strawberry's streams are generators
+            async for payload in payloads:
+                event = started.executor.build_per_event_executor(payload)
+                event.context_value = context.fork()
+                yield _answer(await self._limited(event.execute_operation, False), started.request_id)
+
+    async def _source(self, executor: Executor[Any]) -> AsyncIterable[Any] | ExecutionResult:
+        try:
+            async with asyncio.timeout(self._seconds):
+                source = create_source_event_stream(executor)
+                return await source if executor.is_awaitable(source) else source  # type: ignore[return-value]  # narrowed at run time
+        except TimeoutError as error:
+            raise self._timed_out() from error
+
+    async def _limited(self, execute: Callable[..., Any], *arguments: bool) -> ExecutionResult:
+        try:
+            async with asyncio.timeout(self._seconds):
+                result = execute(*arguments)
+                done: ExecutionResult = await result if optimized_is_awaitable(result) else result
+        except TimeoutError as error:
+            raise self._timed_out() from error
+        return done
+
+    def _timed_out(self) -> TimedOut:
+        return TimedOut(
+            f"The operation took longer than {self._seconds:g} s and was stopped. Ask for less at once."
+        )
+
+
+def _check_rights(operation: Operation, viewer: Viewer | None) -> None:
+    if viewer is None:
+        if not operation.public:
+            raise Unauthenticated("An API key is needed: send it as 'Authorization: Bearer <API key>'.")
+        return
+    lacking = viewer.lacks(operation.scopes)
+    if lacking:
+        names = ", ".join(sorted(lacking))
+        raise Forbidden(f"The key lacks a scope that this operation needs: {names}.")
+
+
+def _answer(result: ExecutionResult, request_id: str) -> dict[str, Any]:
+    if not result.errors:
+        return {"data": result.data}
+    return {"errors": failures.of_execution(result.errors, request_id), "data": result.data}
