@@ -33,12 +33,12 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
     """
     counts, metrics = Counts(), Metrics("worker")
     metrics.watch("worker", counts)
-    async with services.open(settings, "worker") as opened:
+    async with services.open(settings, "worker") as opened, Ledger(opened.database, opened.clock) as ledger:
         lease = Lease(Slots(opened.database), _owner(), counts)
         outbox = Outbox(Announcements(opened.redis, settings.mongodb_database), counts)
         clicks = Clicks(
             settings.journals_dir,
-            ledger=Ledger(opened.database, opened.clock),
+            ledger=ledger,
             lease=lease,
             outbox=outbox,
             agents=Agents().read,

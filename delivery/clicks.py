@@ -27,6 +27,8 @@ SCAN_SECONDS: Final = 0.25
 ABANDONED_SECONDS: Final = 1.0
 FIRST_BACKOFF_SECONDS: Final = 0.05
 LAST_BACKOFF_SECONDS: Final = 2.0
+MESSAGE_CHARACTERS: Final = 500
+"""MongoDB's errors may quote the whole batch."""
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +91,7 @@ class Clicks:
         except Unavailable as error:
             self._fail("MongoDB is away, journals keep the clicks: %s", error)
         except Exception as error:  # noqa: BLE001 - the rim: whatever is wrong, the journals keep the clicks
-            self._fail("clicks could not be shipped, it is tried again: %r", error)
+            self._fail("clicks could not be shipped, it is tried again: %s", error)
         else:
             self._backoff = 0.0
         return shipped
@@ -108,6 +110,9 @@ class Clicks:
     async def _take_on(self, journal: Journal) -> None:
         """Go on where the ledger is; of a journal that was closed before, only the folder is left."""
         self._held[journal.id] = journal
+        predecessor = journal.sign(self._ledger.session)
+        if predecessor is not None:
+            await self._ledger.end(predecessor)
         try:
             journal.seek(await self._ledger.offset_of(journal.id))
         except JournalClosed:
@@ -171,7 +176,7 @@ class Clicks:
     def _fail(self, message: str, error: Exception) -> None:
         self._counts.stretches_failed += 1
         self._backoff = min(max(self._backoff * 2, FIRST_BACKOFF_SECONDS), LAST_BACKOFF_SECONDS)
-        _log.warning(message, error)
+        _log.warning(message, str(error)[:MESSAGE_CHARACTERS])
 
 
 async def _pause(stopping: asyncio.Event, seconds: float) -> None:

@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from domain import journals
 from domain.journals import HEADER, SEGMENT_BYTES, TornFrame
 
+MAX_BYTES: Final = 1024 * 1024
+"""Of one reading: a transaction of many megabytes does not fit the database's cache."""
 _NAME: Final = re.compile(r"[0-9a-z]{26}")
 
 
@@ -35,6 +37,12 @@ class Journal:
         self._map: mmap.mmap | None = None
         self._torn_at = -1
 
+    def sign(self, session: str) -> str | None:
+        """Leave the name of our transactions in `shipper.lock`; gives the one the last shipper left."""
+        last = os.pread(self._lock, 64, 0).decode("ascii", "replace")
+        os.pwrite(self._lock, session.encode("ascii"), 0)
+        return last if last and last != session else None
+
     @classmethod
     def adopt(cls, folder: Path) -> "Journal | None":
         """The journal of `folder`, or None while another process ships it (or has just removed it)."""
@@ -55,7 +63,10 @@ class Journal:
                 path.unlink(missing_ok=True)
 
     def frames(self, limit: int) -> tuple[list[Frame], int]:
-        """At most `limit` of the frames that are written from the offset on, and the offset behind them."""
+        """At most `limit` of the frames that are written from the offset on, and the offset behind them.
+
+        Fewer where they are large, so that a transaction of them stays within MAX_BYTES.
+        """
         found: list[Frame] = []
         at = self.offset
         while True:
@@ -65,7 +76,8 @@ class Journal:
                 return found, at
             with view:
                 at = self._read(view, at, limit, found)
-                if len(found) == limit or not journals.ends(view, at - number * SEGMENT_BYTES):
+                full = len(found) == limit or at - self.offset >= MAX_BYTES
+                if full or not journals.ends(view, at - number * SEGMENT_BYTES):
                     return found, at
             at = (number + 1) * SEGMENT_BYTES
 
@@ -99,7 +111,7 @@ class Journal:
             for behind, payload in journals.frames(view, end - base):
                 found.append(Frame(end, bytes(payload)))
                 end = base + behind
-                if len(found) == limit:
+                if len(found) == limit or end - self.offset >= MAX_BYTES:
                     break
         except TornFrame:
             skipped = self._damaged(view, end)

@@ -11,12 +11,12 @@ from domain import languages
 from domain.agents import Agent
 from domain.clicks import NO_UTM, Click, ClickKind, ClicksCommitted, LinkStats
 from domain.utm import Utm
+from domain.visitors import DAY_MS
 from domain.visits import Outcome, Purpose, VisitRecord
 
 MAX_ENTRIES: Final = 1_000
 """Clicks of one transaction: more would make it long, and a conflict expensive."""
 
-_DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -58,6 +58,15 @@ class JournalClosed(Exception):  # noqa: N818 - not an error: there is nothing l
 
 class Ledger(Protocol):
     """Where clicks are committed, each exactly once; raises errors.Unavailable while MongoDB is away."""
+
+    @property
+    def session(self) -> str:
+        """Names this worker's transactions."""
+        ...
+
+    async def end(self, session: str) -> None:
+        """End the transaction that a worker which is gone may have left open."""
+        ...
 
     async def offset_of(self, journal_id: str) -> int:
         """Where shipping goes on, 0 for a new journal; raises JournalClosed."""
@@ -212,7 +221,7 @@ def total(link_id: str, rows: Iterable[tuple[Mapping[str, int], int, datetime | 
 
 def _visitor(record: VisitRecord) -> bytes:
     """Names a visitor on a link on a UTC day: 16 bytes that say nothing once the day's salt is gone."""
-    told_apart = f"{record.link_id}/{record.at_ms // _DAY_MS}".encode()
+    told_apart = f"{record.link_id}/{record.at_ms // DAY_MS}".encode()
     return hashlib.blake2b(told_apart, key=record.visitor[:64], digest_size=16).digest()
 
 

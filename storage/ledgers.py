@@ -4,8 +4,11 @@ import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Self
+from uuid import UUID
 
+import pymongo
+from bson import Binary
 from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -18,16 +21,41 @@ from storage import codec, mongo
 
 VISITORS_KEPT: Final = timedelta(days=3)
 """How long a visitor of a link is known: their day, and two more for journals that are shipped late."""
+_SECONDS: Final = 5
+"""Budget of a transaction with its repetitions."""
 _REPEATS: Final = 20
 _DUPLICATE_KEY: Final = 11000
 
 
 class Ledger:
-    """Commits clicks exactly once; see docs/decisions/click-ledger.md for what makes that so."""
+    """Commits clicks exactly once; see docs/decisions/click-ledger.md for what makes that so.
+
+    It has one session and one transaction at a time. The session has a name, so that the transaction which a
+    killed worker leaves open, and which would block its successors for a minute, can be ended by them.
+    """
 
     def __init__(self, database: mongo.Database, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._clock = clock
+        self._session = database.client.start_session()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.end_session()
+
+    @property
+    def session(self) -> str:
+        """The name of this ledger's session, for `end`."""
+        return self._session.session_id["id"].as_uuid().hex  # type: ignore[no-any-return]
+
+    async def end(self, session: str) -> None:
+        """End the session of a worker that is gone, and the transaction it may have left open."""
+        with mongo.answering():
+            await self._database.client.admin.command(
+                "killSessions", [{"id": Binary.from_uuid(UUID(hex=session))}]
+            )
 
     async def offset_of(self, journal_id: str) -> int:
         """Where shipping of a journal goes on, 0 for a new one; raises JournalClosed."""
@@ -66,7 +94,8 @@ class Ledger:
 
         for repeat in range(_REPEATS):
             try:
-                return await mongo.transaction(self._database, work)
+                with mongo.answering(), pymongo.timeout(_SECONDS):
+                    return await self._session.with_transaction(work)
             except (BulkWriteError, DuplicateKeyError) as error:
                 if not _duplicates_only(error):
                     raise
