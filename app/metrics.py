@@ -12,7 +12,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 if TYPE_CHECKING:
@@ -30,6 +37,8 @@ class Metrics:
     """
 
     def __init__(self, role: str) -> None:
+        # a second series for each counter, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus-client leaves it untyped
         self._registry = CollectorRegistry()
         self._watched: list[tuple[Any, str, Counter | Gauge, float]] = []
         living = Gauge(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
+import pymongo
 from redis.asyncio import Redis
 
 from app.settings import Settings
@@ -24,6 +25,8 @@ _MONGODB_MS: Final[dict[Role, int]] = {"api": 5_000, "redirect": 250, "worker": 
 """How long a role waits for an operation: a redirect must not stall, a worker's transaction takes a while."""
 _REDIS_MS: Final = 100
 """News and budgets: whoever waits longer does without them."""
+_CLOSE_SECONDS: Final = 0.5
+"""For telling MongoDB that sessions end; it finds out by itself when it is away just now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,4 +83,5 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
         )
     finally:
         await news.aclose()
-        await client.close()
+        with pymongo.timeout(_CLOSE_SECONDS):
+            await client.close()
