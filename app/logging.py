@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 import structlog
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SPARING_SECONDS: Final = 1.0
 _QUIET: Final = ("pymongo", "uvicorn.error", "uvicorn.access", "websockets")
 
 
@@ -38,6 +39,7 @@ def configure(role: str, *, stream: TextIO = sys.stderr, readable: bool | None =
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_Sparing())
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -48,6 +50,23 @@ def configure(role: str, *, stream: TextIO = sys.stderr, readable: bool | None =
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+
+
+class _Sparing(logging.Filter):
+    """Lets a warning through once a second: strangers decide how often a bad request is worth one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno != logging.WARNING:
+            return True
+        message = str(record.msg)  # the pattern, of which a program has a few
+        if record.created - self._last.get(message, 0) < _SPARING_SECONDS:
+            return False
+        self._last[message] = record.created
+        return True
 
 
 def _rendered(people: bool, stream: TextIO) -> list[structlog.types.Processor]:

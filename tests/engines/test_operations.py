@@ -125,6 +125,7 @@ def captured() -> Iterator[io.StringIO]:
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
+        logging.getLogger("uvicorn.error").filters.clear()
         structlog.reset_defaults()
 
 
@@ -160,3 +161,11 @@ def test_a_traceback_is_one_json_line(captured: io.StringIO) -> None:
             raise
     (line,) = captured.getvalue().splitlines()
     assert "ZeroDivisionError" in json.loads(line)["exception"]
+
+
+def test_strangers_cannot_fill_the_log(captured: io.StringIO) -> None:
+    lines.configure("api-1", stream=captured, readable=False)
+    for _ in range(100):
+        logging.getLogger("uvicorn.error").warning("Invalid HTTP request received.")
+    logging.getLogger("uvicorn.error").error("something else")
+    assert len(captured.getvalue().splitlines()) == 2
