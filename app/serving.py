@@ -11,8 +11,14 @@ from typing import Any, Final, Literal
 
 import uvicorn
 
+from app.bounds import BoundedProtocol
+
 SPARE_FILES: Final = 64
 """Files that a process keeps for its engines, journals and logs; the others may be connections."""
+HEAD_SECONDS: Final = 15
+"""How long a connection may take over the head of a request; uvicorn would wait for ever."""
+_SWEEP_TICKS: Final = 20
+"""Ticks of uvicorn's, 0.1 s each, between two looks at who takes too long."""
 
 
 class PortTaken(Exception):  # noqa: N818 - what the operator reads
@@ -20,11 +26,24 @@ class PortTaken(Exception):  # noqa: N818 - what the operator reads
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, except that a signal ends it with exit code 0 instead of being raised again."""
+    """uvicorn's server, except that a signal ends it with exit code 0 and a slow head its connection."""
 
     def __init__(self, config: uvicorn.Config, on_drain: Callable[[], None] | None) -> None:
         super().__init__(config)
         self._on_drain = on_drain
+        self._waiting: dict[Any, float] = {}
+
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _SWEEP_TICKS == 0:
+            self._sweep(asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
+
+    def _sweep(self, now: float) -> None:
+        waiting = filter(_awaits_head, self.server_state.connections)
+        self._waiting = {connection: self._waiting.get(connection, now) for connection in waiting}
+        for connection, since in self._waiting.items():
+            if now - since > HEAD_SECONDS:
+                connection.transport.close()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -44,6 +63,13 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
+def _awaits_head(connection: Any) -> bool:
+    """Whether nothing is being answered and no keep-alive timer runs: part of a head came, or nothing."""
+    if not hasattr(connection, "timeout_keep_alive_task") or connection.timeout_keep_alive_task is not None:
+        return False
+    return connection.cycle is None or connection.cycle.response_complete
+
+
 async def serve(
     application: Any,
     sockets: list[socket.socket],
@@ -61,7 +87,7 @@ async def serve(
     Args:
         application: an ASGI 3 application.
         sockets: listening sockets; closed on the way out.
-        http: uvicorn's HTTP/1.1 protocol, by name or as a class.
+        http: "httptools" means uvicorn's with app/bounds.py's bounds; or its "h11", or a protocol class.
         ws: uvicorn's WebSocket protocol; "none" refuses upgrades.
         websocket_max_bytes: the largest message a WebSocket client may send.
         drain_seconds: how long answers may take after the signal; what runs longer is cancelled.
@@ -71,7 +97,7 @@ async def serve(
     """
     config = uvicorn.Config(
         application,
-        http=http,
+        http=BoundedProtocol if http == "httptools" else http,
         ws=ws,
         ws_max_size=websocket_max_bytes,
         ws_per_message_deflate=False,

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -107,6 +109,56 @@ async def test_one_connection_too_many_is_told_so_and_the_others_go_on() -> None
             writer.close()
             again, writer = await ask(port, "/")  # it may not have noticed yet that the others left
         writer.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b"414"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000 + b"\r\n\r\n", b"431"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 5_000 + b"\r\n", b"431"),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 200_000, b"431"),
+        (b"HELLO\r\n\r\n", b"400"),
+    ],
+)
+async def test_a_head_has_an_end(head: bytes, status: bytes) -> None:
+    """RD-03, on any port: nothing of it is kept, and the process lives."""
+    async with server() as (_, port), asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(head)
+        assert (await reader.readline()).split()[1] == status
+        writer.close()
+        again, again_writer = await ask(port, "/")
+        assert (await again.readline()).split()[1] == b"200"
+        again_writer.close()
+
+
+async def test_a_head_that_drips_is_cut_off_and_an_idle_connection_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A connection that never finishes its head would be held for ever; one between two requests may wait."""
+    monkeypatch.setattr(serving, "HEAD_SECONDS", 0)
+    monkeypatch.setattr(serving, "_SWEEP_TICKS", 1)
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    listening = serving.listen("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    serving_now = asyncio.create_task(serving.serve(application, [listening]))
+    idle, idle_writer = await ask(port, "/")
+    await idle.readuntil(b"done")
+    dripping, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: local")
+    async with asyncio.timeout(5):
+        assert await dripping.read() == b""
+        idle_writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await idle.readuntil(b"done")).startswith(b"HTTP/1.1 200")
+        os.kill(os.getpid(), signal.SIGTERM)
+        await serving_now
+    for open_writer in (idle_writer, writer):
+        open_writer.close()
 
 
 def test_a_taken_port_is_named_with_its_option() -> None:
