@@ -68,13 +68,13 @@ class Api:
         self.authentication = Authentication(lookup)
         origins = Origins(settings.allowed_origins)
         self.streams = Streams(self.graph, self.draining)
-        self.http = Http(self.graph, self.authentication, self.streams, origins, request_ids=_request_id)
+        self.http = Http(self.graph, self.authentication, self.streams, origins, request_ids=_new_id)
         self.websockets = WebSockets(
             self.graph,
             self.authentication,
             origins,
             self.draining,
-            request_ids=_request_id,
+            request_ids=_new_id,
             limits=socket_limits,
         )
         page = GraphiQL() if settings.playground else None
@@ -95,7 +95,8 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
             readiness.drain()
             api.draining.set()
 
-        flushing = asyncio.create_task(metrics.flushing())
+        metrics.watch("api_feeds", opened.click_feed.hub.counts)
+        behind = [asyncio.create_task(work) for work in (metrics.flushing(), opened.click_feed.hub.keep())]
         try:
             await serving.serve(
                 Operations(api.application, readiness, metrics),
@@ -105,8 +106,9 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
                 on_drain=drain,
             )
         finally:
-            flushing.cancel()
-            await asyncio.gather(flushing, return_exceptions=True)
+            for task in behind:
+                task.cancel()
+            await asyncio.gather(*behind, return_exceptions=True)
 
 
 def over(opened: Services) -> Api:
@@ -134,5 +136,5 @@ def over(opened: Services) -> Api:
     return Api(opened.settings, graph.build(), lookup=lookup, buckets=buckets, contexts=contexts)
 
 
-def _request_id() -> str:
+def _new_id() -> str:
     return secrets.token_hex(12)

@@ -6,20 +6,23 @@ from typing import Final
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from resolvers.clicks import ClickQueries
 from resolvers.links import LinkMutations, LinkQueries
 from resolvers.nodes import NodeQueries
 from resolvers.workspaces import WorkspaceQueries
+from schema.clicks import Click
 from schema.keys import ApiKey
 from schema.links import Link
 from schema.scalars import SCALARS
 from schema.workspaces import Workspace
+from subscriptions.clicks import ClickSubscriptions
 
 PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.graphql"
 """Where the schema is kept as text, for reviews and client generators."""
 
 
 @strawberry.type(description="Reading.")
-class Query(LinkQueries, NodeQueries, WorkspaceQueries):
+class Query(ClickQueries, LinkQueries, NodeQueries, WorkspaceQueries):
     """Every query."""
 
 
@@ -28,12 +31,18 @@ class Mutation(LinkMutations):
     """Every mutation."""
 
 
+@strawberry.type(description="Live feeds.")
+class Subscription(ClickSubscriptions):
+    """Every subscription."""
+
+
 def build() -> strawberry.Schema:
     """A new schema of everything that works."""
     return strawberry.Schema(
         query=Query,
         mutation=Mutation,
-        types=[ApiKey, Link, Workspace],
+        subscription=Subscription,
+        types=[ApiKey, Click, Link, Workspace],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

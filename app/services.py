@@ -14,10 +14,16 @@ from redis.asyncio import Redis
 from app.settings import Settings
 from domain.ids import Ids
 from storage import mongo, redis
+from storage.announcements import Listener
 from storage.changes import RedisLinkChanges
+from storage.clicks import Clicks
+from storage.feeds import Feeds
 from storage.keys import MongoKeys
 from storage.links import MongoLinks
+from storage.stats import Stats
 from storage.workspaces import MongoWorkspaces
+from subscriptions.hub import Hub
+from subscriptions.replay import ClickFeeds
 
 Role = Literal["api", "redirect", "worker", "supervisor"]
 
@@ -42,6 +48,9 @@ class Services:
     keys: MongoKeys
     workspaces: MongoWorkspaces
     changes: RedisLinkChanges
+    clicks: Clicks
+    stats: Stats
+    click_feed: ClickFeeds
 
 
 def now() -> datetime:
@@ -70,6 +79,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
     news = redis.connect(settings.redis_url, timeout_ms=_REDIS_MS)
     try:
         database = client[settings.mongodb_database]
+        feeds = Feeds(database, secrets.token_bytes)
         yield Services(
             settings=settings,
             clock=now,
@@ -80,6 +90,9 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             keys=MongoKeys(database),
             workspaces=MongoWorkspaces(database),
             changes=RedisLinkChanges(news, settings.mongodb_database),
+            clicks=Clicks(database),
+            stats=Stats(database),
+            click_feed=ClickFeeds(feeds, Hub(feeds, Listener(news, settings.mongodb_database))),
         )
     finally:
         await news.aclose()

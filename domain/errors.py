@@ -96,6 +96,18 @@ class RateLimited(ApiError):
     code, status = "RATE_LIMITED", 429
 
 
+class NotFound(ApiError):
+    """Something that a subscription names does not exist in this workspace."""
+
+    code, status = "NOT_FOUND", 404
+
+
+class Lagged(ApiError):
+    """A subscriber reads more slowly than clicks come in: it was told what it missed, and its stream ends."""
+
+    code, status = "LAGGED", 409
+
+
 class TimedOut(ApiError):
     """The operation ran longer than its time limit and was stopped."""
 

@@ -9,6 +9,7 @@ import strawberry
 from domain import ids
 from domain.access import Scope
 from domain.errors import LimitExceeded
+from schema.clicks import Click
 from schema.context import Context, Info
 from schema.keys import ApiKey
 from schema.links import Link
@@ -67,8 +68,14 @@ async def _key(wanted: str, context: Context) -> Node | None:
     return None if key is None else ApiKey.of(key)
 
 
+async def _click(wanted: str, context: Context) -> Node | None:
+    click = await context.loaders.clicks.load(wanted)
+    return None if click is None else Click.of(click)
+
+
 KINDS: Final[Mapping[str, tuple[Scope | None, Load]]] = {
     "lnk": (Scope.LINKS_READ, _link),
+    "clk": (Scope.ANALYTICS_READ, _click),
     "ws": (None, _workspace),
     "key": (Scope.ADMIN, _key),
 }

@@ -9,8 +9,10 @@ from strawberry.dataloader import DataLoader
 
 from domain import hostnames
 from domain.access import Scope, Viewer
+from domain.clicks import Click, Clicks, LinkStats, Stats
 from domain.edits import Workbench
 from domain.errors import Forbidden, Unauthenticated
+from domain.feeds import ClickFeed
 from domain.ids import Ids
 from domain.instants import Clock
 from domain.keys import Keys
@@ -37,6 +39,18 @@ class Stores(Protocol):
     def changes(self) -> LinkChanges:
         """Who is told of changed links."""
 
+    @property
+    def clicks(self) -> Clicks:
+        """Clicks of the ledger."""
+
+    @property
+    def stats(self) -> Stats:
+        """Figures of links."""
+
+    @property
+    def click_feed(self) -> ClickFeed:
+        """Clicks as they are committed."""
+
 
 class Loaders:
     """Reads that are gathered into one round trip, and remembered for one operation or one event."""
@@ -52,6 +66,26 @@ class Loaders:
         async def load(link_ids: list[str]) -> list[Link | None]:
             found = await self._stores.links.by_ids(self._workspace_id, link_ids)
             return [found.get(link_id) for link_id in link_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def stats(self) -> DataLoader[str, LinkStats]:
+        """All-time figures of the workspace's links by id."""
+
+        async def load(link_ids: list[str]) -> list[LinkStats]:
+            found = await self._stores.stats.by_links(self._workspace_id, link_ids)
+            return [found[link_id] for link_id in link_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def clicks(self) -> DataLoader[str, Click | None]:
+        """Clicks of the workspace by id."""
+
+        async def load(click_ids: list[str]) -> list[Click | None]:
+            found = await self._stores.clicks.by_ids(self._workspace_id, click_ids)
+            return [found.get(click_id) for click_id in click_ids]
 
         return DataLoader(load)
 
@@ -92,7 +126,7 @@ class Context:
         return replace(self)
 
     def require(self, scope: Scope) -> None:
-        """Raise Forbidden where the viewer lacks `scope`; for fields whose need shows in their arguments only."""
+        """Raise Forbidden where the viewer lacks `scope`; for needs that only a field's arguments show."""
         if not self.viewer.may(scope):
             raise Forbidden(f"The key lacks the scope {scope.value}, which this object needs.")
 

@@ -5,33 +5,22 @@ from datetime import datetime
 
 import strawberry
 
-from domain import addresses, instants, links, targets, utm
+from domain import addresses, instants, links, paging, targets
+from domain.access import Scope
+from domain.clicks import EVERY_CLICK
 from domain.errors import Rejected
-from schema.context import Context
+from schema.clicks import Click, ClickFilter, LinkStats, listed
+from schema.context import Context, Info
 from schema.nodes import Node
+from schema.paging import Connection
 from schema.payloads import UserError
 from schema.scalars import JSON, DateTime, Url
+from schema.utm import Utm
 
 LinkStatus = links.LinkStatus
 strawberry.enum(LinkStatus, name="LinkStatus", description="What a visitor meets at this moment.")
 LinkOrder = links.LinkOrder
 strawberry.enum(LinkOrder, name="LinkOrder", description="In which order links are listed.")
-
-
-@strawberry.type(description="The five campaign parameters; null where one is not set.")
-class Utm:
-    """The API's view of domain.utm.Utm."""
-
-    source: str | None = strawberry.field(description="utm_source: where the visitor comes from.")
-    medium: str | None = strawberry.field(description="utm_medium: email, social, paid …")
-    campaign: str | None = strawberry.field(description="utm_campaign.")
-    term: str | None = strawberry.field(description="utm_term: the paid keyword.")
-    content: str | None = strawberry.field(description="utm_content: which of several links or versions.")
-
-    @classmethod
-    def of(cls, value: utm.Utm) -> "Utm":
-        """The same parameters."""
-        return cls(**{name: getattr(value, name) for name in utm.NAMES})
 
 
 @strawberry.type(description="A short address and where it leads.")
@@ -69,6 +58,29 @@ class Link(Node):
     version: int = strawberry.field(description="Counts the changes from 1; give it to updates to lock.")
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
+
+    @strawberry.field(description="Figures of all time.", metadata={"scope": Scope.ANALYTICS_READ})
+    async def stats(self, info: Info) -> LinkStats:
+        """One round trip for all links of an answer."""
+        return LinkStats.of(await info.context.loaders.stats.load(self.id))
+
+    @strawberry.field(
+        description="Clicks on this link, newest first.", metadata={"scope": Scope.ANALYTICS_READ}
+    )
+    async def clicks(  # noqa: PLR0917 - the arguments of a connection; GraphQL calls them by name
+        self,
+        info: Info,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        filter: ClickFilter | None = None,  # noqa: A002 - the API's name
+    ) -> Connection[Click]:
+        """Reads one page behind or before a cursor."""
+        wanted = (EVERY_CLICK if filter is None else filter.to_domain()).on(self.id)
+        name = f"{info.context.viewer.workspace_id}/clicks"
+        window = paging.window(name, first=first, after=after, last=last, before=before)
+        return await listed(wanted, window, name, info.context)
 
     @classmethod
     def of(cls, link: links.Link, context: Context) -> "Link":

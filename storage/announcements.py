@@ -52,18 +52,19 @@ class Listener:
         self._redis = redis
         self._prefix = prefix(database_name)
         self._wanted: set[str] = set()
+        self._telling = asyncio.Lock()
         self._pubsub: PubSub | None = None
         self._heard_at = 0.0
 
     async def watch(self, workspace_id: str) -> None:
         """Hear of `workspace_id` from now on; while Redis is away, as soon as it is back."""
         self._wanted.add(self._prefix + workspace_id)
-        await self._tell(workspace_id, subscribe=True)
+        await self._tell(workspace_id)
 
     async def unwatch(self, workspace_id: str) -> None:
         """Hear of it no more."""
         self._wanted.discard(self._prefix + workspace_id)
-        await self._tell(workspace_id, subscribe=False)
+        await self._tell(workspace_id)
 
     async def keep(self, hear: Callable[[str, ClicksCommitted], None]) -> None:
         """Listen for ever: reconnects with a bounded backoff, also when Redis has fallen silent.
@@ -115,13 +116,17 @@ class Listener:
             return
         hear(message["channel"].decode().removeprefix(self._prefix), committed)
 
-    async def _tell(self, workspace_id: str, *, subscribe: bool) -> None:
-        pubsub = self._pubsub
-        if pubsub is None:
-            return  # the next connection subscribes to what is wanted then
-        command = pubsub.subscribe if subscribe else pubsub.unsubscribe
+    async def _tell(self, workspace_id: str) -> None:
+        """One at a time, by what is wanted then: who leaves must not undo what another just began."""
+        channel = self._prefix + workspace_id
         try:
-            await command(self._prefix + workspace_id)
+            async with self._telling:
+                if self._pubsub is None:
+                    return  # the next connection subscribes to what is wanted then
+                if channel in self._wanted:
+                    await self._pubsub.subscribe(channel)
+                else:
+                    await self._pubsub.unsubscribe(channel)
         except (RedisError, OSError) as error:
             _log.warning("Redis did not take a subscription, it is made again: %s", error)
 

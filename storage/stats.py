@@ -1,6 +1,6 @@
 """All-time figures of links: one row for each ledger slot, summed when they are read."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 
 from domain import ledgers
@@ -14,7 +14,7 @@ class Stats:
     def __init__(self, database: mongo.Database) -> None:
         self._stats = database.stats
 
-    async def by_links(self, workspace_id: str, link_ids: Iterable[str]) -> dict[str, LinkStats]:
+    async def by_links(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, LinkStats]:
         """The figures of each of `link_ids`, zeroes for one without clicks; one round trip."""
         rows: dict[str, list[tuple[dict[str, int], int, datetime | None]]] = {each: [] for each in link_ids}
         query = {"workspace_id": workspace_id, "link_id": {"$in": list(rows)}}

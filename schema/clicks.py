@@ -1,0 +1,197 @@
+"""Clicks, their figures and their live feed as the API shows them."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated, Any, Final, Optional
+
+import strawberry
+from strawberry import UNSET
+
+from domain import clicks, feeds, instants, visits
+from domain.access import Scope
+from domain.errors import BadRequest
+from domain.paging import Window
+from schema.context import Context, Info
+from schema.nodes import Node
+from schema.paging import Connection, connection
+from schema.scalars import BigInt, DateTime, Url
+from schema.utm import Utm
+
+if TYPE_CHECKING:
+    from schema.links import Link
+
+MAX_LISTED: Final = 250
+Figures = clicks.LinkStats
+
+Outcome = visits.Outcome
+strawberry.enum(Outcome, name="Outcome", description="What a visit was answered; totals count REDIRECT.")
+ClickKind = clicks.ClickKind
+strawberry.enum(ClickKind, name="ClickKind", description="Who or what followed the link; totals count HUMAN.")
+Device = clicks.Device
+strawberry.enum(Device, name="Device", description="What the visitor holds, as far as the agent says.")
+GapReason = feeds.GapReason
+strawberry.enum(GapReason, name="GapReason", description="Why clicks could not be delivered.")
+
+
+@strawberry.type(description="One answered visit. Nothing is thrown away, and no IP address is kept.")
+class Click(Node):
+    """The API's view of domain.clicks.Click."""
+
+    at: DateTime = strawberry.field(description="When it was answered.")
+    link_id: strawberry.ID | None = strawberry.field(description="The link, also when it is deleted.")
+    outcome: Outcome = strawberry.field(description="What was answered.")
+    kind: ClickKind = strawberry.field(description="Who or what followed the link.")
+    unique: bool = strawberry.field(
+        description="First HUMAN redirect of this visitor on this link on this UTC day to reach the ledger."
+    )
+    final_destination: Url | None = strawberry.field(description="Where the visitor was sent.")
+    rule: str | None = strawberry.field(description="The rule that decided.")
+    variant: str | None = strawberry.field(description="The variant that was drawn.")
+    country: str | None = strawberry.field(description="ISO 3166-1 alpha-2.")
+    region: str | None = strawberry.field(description="ISO 3166-2.")
+    city: str | None = strawberry.field(description="English name.")
+    device: Device = strawberry.field(description="What the visitor holds.")
+    os: str | None = strawberry.field(description='Such as "iOS".')
+    browser: str | None = strawberry.field(description='Such as "Mobile Safari".')
+    language: str | None = strawberry.field(description="The one that is preferred, BCP 47.")
+    referrer: str | None = strawberry.field(description="Host of the page that the visitor came from.")
+    qr: bool = strawberry.field(description="Whether a QR code was scanned.")
+    utm: Utm = strawberry.field(description="Campaign parameters of the link at that moment.")
+
+    @strawberry.field(
+        description="The link as it is now; null when it is deleted.", metadata={"scope": Scope.LINKS_READ}
+    )
+    async def link(self, info: Info) -> Optional[Annotated["Link", strawberry.lazy("schema.links")]]:  # noqa: UP045 - a lazy type knows no |
+        """One round trip for all clicks of an answer or event."""
+        from schema.links import Link
+
+        found = None if self.link_id is None else await info.context.loaders.links.load(self.link_id)
+        return None if found is None else Link.of(found, info.context)
+
+    @classmethod
+    def of(cls, click: clicks.Click) -> "Click":
+        """The same click."""
+        return cls(
+            id=strawberry.ID(click.id),
+            at=DateTime(instants.written(click.at)),
+            link_id=None if click.link_id is None else strawberry.ID(click.link_id),
+            outcome=click.outcome,
+            kind=click.kind,
+            unique=click.unique,
+            final_destination=None if click.final_destination is None else Url(click.final_destination),
+            rule=click.rule,
+            variant=click.variant,
+            country=click.country,
+            region=click.region,
+            city=click.city,
+            device=click.device,
+            os=click.os,
+            browser=click.browser,
+            language=click.language,
+            referrer=click.referrer,
+            qr=click.qr,
+            utm=Utm.of(click.utm),
+        )
+
+
+@strawberry.type(description="Figures of a link over all time; clicks and uniques count HUMAN redirects.")
+class LinkStats:
+    """The API's view of domain.clicks.LinkStats."""
+
+    link_id: strawberry.ID = strawberry.field(description="The link.")
+    clicks: BigInt = strawberry.field(description="Redirects of people.")
+    uniques: BigInt = strawberry.field(description="Of these, the first of a visitor on a UTC day.")
+    bots: BigInt = strawberry.field(description="Redirects of robots.")
+    last_click_at: DateTime | None = strawberry.field(description="The latest redirect of a person.")
+
+    @classmethod
+    def of(cls, stats: Figures) -> "LinkStats":
+        """The same figures."""
+        last = stats.last_click_at
+        return cls(
+            link_id=strawberry.ID(stats.link_id),
+            clicks=BigInt(stats.clicks),
+            uniques=BigInt(stats.uniques),
+            bots=BigInt(stats.bots),
+            last_click_at=None if last is None else DateTime(instants.written(last)),
+        )
+
+
+@strawberry.type(description="What could not be delivered, and why: never a silent hole.")
+class Gap:
+    """The API's view of domain.feeds.Gap."""
+
+    reason: GapReason = strawberry.field(description="Why.")
+    missed: int | None = strawberry.field(description="How many clicks; null where nobody knows.")
+    resume_from: str | None = strawberry.field(description="Cursor to go on from with `after`.")
+
+
+@strawberry.type(description="One frame of a live feed.")
+class ClickBatch:
+    """The API's view of domain.feeds.Batch."""
+
+    clicks: list[Click] = strawberry.field(description="New clicks, at most 50; none in a sign of life.")
+    cursor: str = strawberry.field(description="Where the feed stands behind them, for `after`.")
+    gap: Gap | None = strawberry.field(description="What could not be delivered.")
+
+    @classmethod
+    def of(cls, batch: feeds.Batch) -> "ClickBatch":
+        """The same frame."""
+        gap = batch.gap
+        return cls(
+            clicks=[Click.of(click) for click in batch.clicks],
+            cursor=batch.cursor,
+            gap=None
+            if gap is None
+            else Gap(reason=gap.reason, missed=gap.missed, resume_from=gap.resume_from),
+        )
+
+
+def _optional(description: str) -> Any:
+    return strawberry.field(default=UNSET, description=description)
+
+
+@strawberry.input(description="All given conditions hold. Null is refused; an empty list matches nothing.")
+class ClickFilter:
+    """Which clicks are wanted."""
+
+    link_ids: list[strawberry.ID] | None = _optional("On any of these links.")
+    tags: list[str] | None = _optional("On a link that had any of these tags then.")
+    countries: list[str] | None = _optional("ISO 3166-1 alpha-2 codes.")
+    devices: list[Device] | None = _optional("With any of these devices.")
+    kinds: list[ClickKind] | None = _optional("Of any of these kinds.")
+
+    def to_domain(self) -> clicks.ClickFilter:
+        """The filter of what was given.
+
+        Raises:
+            BadRequest: a condition is null or too long.
+        """
+        values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
+        given = {name: _condition(name, value) for name, value in values.items() if value is not UNSET}
+        if "countries" in given:
+            given["countries"] = frozenset(country.upper() for country in given["countries"])
+        return clicks.ClickFilter(**given)
+
+
+def _condition(name: str, value: list[Any] | None) -> frozenset[Any]:
+    if value is None:
+        raise BadRequest(f"The filter's {name} is null; leave it out instead.")
+    if len(value) > MAX_LISTED:
+        raise BadRequest(
+            f"The filter's {name} has {len(value):,} entries; at most {MAX_LISTED} are accepted."
+        )
+    return frozenset(value)
+
+
+async def listed(
+    wanted: clicks.ClickFilter, window: Window, list_name: str, context: Context
+) -> Connection[Click]:
+    """One page of the workspace's clicks, newest first."""
+    workspace_id, stored = context.viewer.workspace_id, context.stores.clicks
+    return connection(
+        await stored.page(workspace_id, wanted, window),
+        list_name=list_name,
+        node=Click.of,
+        key=lambda click: (click.id,),
+        counted=lambda limit: stored.count(workspace_id, wanted, limit=limit),
+    )
