@@ -82,7 +82,7 @@ class Api:
 
 
 async def run(settings: Settings, sockets: list[socket.socket]) -> None:
-    """Serve the graph on `sockets` until SIGTERM: calls finish, streams complete, WebSockets are told 1012."""
+    """Serve the graph on `sockets` until SIGTERM: calls finish, streams complete, sockets are told 1012."""
     async with services.open(settings, "api") as opened:
         api = over(opened)
         readiness = Readiness({"mongodb": lambda: opened.database.command("ping")})

@@ -10,6 +10,7 @@ from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLInputObjectType,
     GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
@@ -28,7 +29,7 @@ TOKEN_BYTES: Final = 500
 """What a parsed token keeps in memory with its node and location (measured: 400 on graphql-core 3.3)."""
 
 _RULES: Final = (*specified_rules, MaybeNullValidationRule)
-"""Not Strawberry's own oneOf rule: graphql-core has one, and that one fails on undefined variables."""
+"""Not Strawberry's own oneOf rule, which fails on undefined variables: see _mark_one_of."""
 _LIMIT_TEXTS: Final = (
     (re.compile("more than [0-9]+ tokens"), "tokens"),
     (re.compile("more than [0-9]+ comments"), "comments"),
@@ -86,6 +87,7 @@ class Documents:
         playground: bool,
         cache_bytes: int = CACHE_BYTES,
     ) -> None:
+        _mark_one_of(schema)
         self._schema = schema
         self._limits = limits or guard.Limits()
         self._playground = playground
@@ -150,6 +152,14 @@ class Documents:
         self._room -= _weight(text, document)
         while self._room < 0:
             self._room += _weight(*self._known.popitem(last=False))
+
+
+def _mark_one_of(schema: GraphQLSchema) -> None:
+    """Let graphql-core validate `@oneOf` inputs itself: Strawberry tells only its own rule which they are."""
+    for kind in schema.type_map.values():
+        if isinstance(kind, GraphQLInputObjectType):
+            definition = kind.extensions.get("strawberry-definition")
+            kind.is_one_of = bool(getattr(definition, "is_one_of", False))
 
 
 def _weight(text: str, document: Document) -> int:

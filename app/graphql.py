@@ -19,6 +19,7 @@ from domain.access import Viewer
 from domain.errors import Forbidden, TimedOut, Unauthenticated
 
 EXECUTION_SECONDS: Final = 10.0
+_KEY_NEEDED: Final = "An API key is needed: send it as 'Authorization: Bearer <API key>'."
 
 
 class Context(Protocol):
@@ -78,6 +79,15 @@ class Graph:
         self._playground = playground
         self._seconds = execution_seconds
 
+    def require_key(self, key: str | None) -> None:
+        """Turn away who has no key before anything of theirs is read; a playground looks first what it is.
+
+        Raises:
+            Unauthenticated: a key is needed and there is none.
+        """
+        if key is None and not self._playground:
+            raise Unauthenticated(_KEY_NEEDED)
+
     async def start(
         self, call: Call, viewer: Viewer | None, request_id: str, admit: Admit = _anything
     ) -> Started:
@@ -93,8 +103,6 @@ class Graph:
             ApiError: UNAUTHENTICATED, FORBIDDEN, QUERY_TOO_COMPLEX, RATE_LIMITED, BAD_REQUEST; nothing ran.
             Invalid: the document or its variables are not valid.
         """
-        if viewer is None and not self._playground:
-            raise Unauthenticated("An API key is needed: send it as 'Authorization: Bearer <API key>'.")
         document = self._documents.read(call.text)
         operation = document.operation(call.operation_name)
         admit(operation.kind)
@@ -172,7 +180,7 @@ class Graph:
 def _check_rights(operation: Operation, viewer: Viewer | None) -> None:
     if viewer is None:
         if not operation.public:
-            raise Unauthenticated("An API key is needed: send it as 'Authorization: Bearer <API key>'.")
+            raise Unauthenticated(_KEY_NEEDED)
         return
     lacking = viewer.lacks(operation.scopes)
     if lacking:

@@ -109,7 +109,9 @@ class Http:
         auth.check_query_string(scope["query_string"])
         if scope["method"] == "POST":
             bodies.check_media_type(headers)
-        return auth.header_key(scope["headers"])
+        key = auth.header_key(scope["headers"])
+        self._graph.require_key(key)
+        return key
 
     async def _call(self, scope: Any, headers: Mapping[bytes, bytes], receive: Any) -> Call:
         if scope["method"] == "GET":

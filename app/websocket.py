@@ -17,7 +17,7 @@ from app.graphql import Graph
 from app.origins import Origins
 from app.sse import first_of
 from domain.access import Viewer
-from domain.errors import ApiError, BadRequest, LimitExceeded
+from domain.errors import ApiError, BadRequest, Lagged, LimitExceeded
 
 PROTOCOL: Final = "graphql-transport-ws"
 _encode = msgspec.json.Encoder().encode
@@ -242,14 +242,19 @@ class _Socket:
         try:
             await self._run(name, call, viewer, request_id)
         except Closed as end:
-            if not self._broken.done():
-                self._broken.set_exception(end)
+            self._break(end)
+        except Lagged as lagged:
+            self._break(Closed(4008, lagged.message))
         except OSError:
             return  # the client is gone; the reader is told so too
         except Exception as error:  # noqa: BLE001 - the rim: what was raised is told to the client, masked where unknown
             self._operations.pop(name, None)
             with contextlib.suppress(Closed, OSError):  # then there is nobody left to tell
                 await self._refuse(name, error, request_id)
+
+    def _break(self, end: Closed) -> None:
+        if not self._broken.done():
+            self._broken.set_exception(end)
 
     async def _run(self, name: str, call: payloads.Call, viewer: Viewer, request_id: str) -> None:
         graph = self._sockets.graph

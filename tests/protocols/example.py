@@ -26,7 +26,7 @@ class Happened:
     opened: int = 0
     closed: int = 0
     all_closed: asyncio.Event = field(default_factory=asyncio.Event)
-    contexts: set[int] = field(default_factory=set)
+    contexts: list[object] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Context:
 
 
 async def lookup(key: str) -> Viewer:
-    """Keys of the example are the scopes they give: `reader`, `writer`, `admin`, with anything after a dash."""
+    """The keys are called by the scopes they give: `reader`, `writer` or `admin`, then `-anything`."""
     name, _, rest = key.partition("-")
     scopes = {
         "reader": {Scope.LINKS_READ},
@@ -58,6 +58,12 @@ async def lookup(key: str) -> Viewer:
 @strawberry.type
 class Item:
     name: str
+
+    @strawberry.field
+    def seen_contexts(self, info: Info[Context, None]) -> int:
+        """How many different contexts this field was resolved with."""
+        info.context.happened.contexts.append(info.context)
+        return len({id(context) for context in info.context.happened.contexts})
 
     @strawberry.field
     def items(self, first: int = 50) -> "ItemConnection":
@@ -119,7 +125,7 @@ class Query:
 
     @strawberry.field(metadata=READ)
     def found(self, by: Lookup) -> str:
-        return "found"
+        return str(by.name or by.number)
 
     @strawberry.field(metadata=READ)
     def echo(self, value: JSON) -> JSON:
@@ -142,7 +148,7 @@ class Mutation:
 @strawberry.type
 class Subscription:
     @strawberry.subscription(metadata=READ)
-    async def count(self, info: Info[Context, None], to: int) -> AsyncGenerator[int, None]:
+    async def count(self, to: int) -> AsyncGenerator[int, None]:
         for number in range(to):
             yield number
 
@@ -176,7 +182,7 @@ class Subscription:
                 happened.all_closed.set()
 
     @strawberry.subscription(metadata=READ)
-    async def contexts(self, info: Info[Context, None]) -> AsyncGenerator[Item, None]:
+    async def contexts(self) -> AsyncGenerator[Item, None]:
         for number in range(3):
             yield Item(name=str(number))
 
