@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from typing import Final, Literal
 
 import pymongo
+import pymongo.errors
 from redis.asyncio import Redis
 
-from app.settings import Settings
+from app.settings import Misconfigured, Settings
 from domain.ids import Ids
 from storage import mongo, redis
 from storage.announcements import Listener
@@ -71,12 +72,17 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
     Nothing is asked of the engines: a role starts while they are away and is not ready until they answer.
 
     Raises:
-        ValueError: `settings` name no MongoDB or no Redis.
+        Misconfigured: `settings` name no MongoDB or no Redis, or not by a URL of theirs.
     """
     if settings.mongodb_url is None or settings.redis_url is None:
-        raise ValueError("LINKGRAPH_MONGODB_URL and LINKGRAPH_REDIS_URL must both be set for a single role")
-    client = mongo.connect(settings.mongodb_url, timeout_ms=_MONGODB_MS[role], application=role)
-    news = redis.connect(settings.redis_url, timeout_ms=_REDIS_MS)
+        raise Misconfigured(
+            "LINKGRAPH_MONGODB_URL and LINKGRAPH_REDIS_URL must both be set for a single role"
+        )
+    try:
+        client = mongo.connect(settings.mongodb_url, timeout_ms=_MONGODB_MS[role], application=role)
+        news = redis.connect(settings.redis_url, timeout_ms=_REDIS_MS)
+    except (pymongo.errors.ConfigurationError, ValueError) as error:
+        raise Misconfigured(f"LINKGRAPH_MONGODB_URL or LINKGRAPH_REDIS_URL cannot be used: {error}") from None
     try:
         database = client[settings.mongodb_database]
         feeds = Feeds(database, secrets.token_bytes)

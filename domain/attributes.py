@@ -9,6 +9,7 @@ from domain.errors import Rejected, UserError, UserErrorCode
 MAX_NAMES: Final = 100
 MAX_DEPTH: Final = 4
 MAX_CHARACTERS: Final = 16_384
+_SCALAR_CHARACTERS: Final = 8  # what a number, a name's punctuation or an empty list counts
 LARGEST_INTEGER: Final = 2**53 - 1  # beyond it JavaScript clients would read another number
 
 
@@ -27,8 +28,8 @@ class _Budget:
 def checked(given: object) -> dict[str, Any]:
     """The attributes, if they are a JSON object that every store and client keeps as it is.
 
-    Names that start with `$` or hold `.` or an invisible character are refused: databases and rules read those
-    as operators and paths.
+    Names that start with `$` or hold `.` or an invisible character are refused: databases and rules read
+    those as operators and paths.
 
     Raises:
         Rejected: INVALID, naming what breaks a rule.
@@ -40,34 +41,33 @@ def checked(given: object) -> dict[str, Any]:
 
 
 def _judge(value: object, budget: _Budget, depth: int) -> None:
+    budget.take(_SCALAR_CHARACTERS)
     match value:
         case None | bool():
-            budget.take(4)
+            pass
         case str():
-            budget.take(len(value))
-            _judge_text(value)
-        case int():
-            budget.take(8)
-            if abs(value) > LARGEST_INTEGER:
-                raise _refused("An attribute's integer is beyond ±(2^53 - 1); write it as a string.")
-        case float():
-            budget.take(8)
-            if not math.isfinite(value):
-                raise _refused("An attribute's number is too large for JSON.")
+            _judge_text(value, budget)
+        case int() | float():
+            _judge_number(value)
         case dict() | list() if depth == 0:
             raise _refused(f"Attributes are nested more than {MAX_DEPTH} levels deep.")
         case dict():
             _judge_object(value, budget, depth)
         case list():
-            budget.take(2)
             for item in value:
                 _judge(item, budget, depth - 1)
         case _:
             raise _refused(f"An attribute is of the type {type(value).__name__}, which JSON does not have.")
 
 
+def _judge_number(value: float) -> None:
+    if isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise _refused("An attribute's integer is beyond ±(2^53 - 1); write it as a string.")
+    if not math.isfinite(value):
+        raise _refused("An attribute's number is too large for JSON.")
+
+
 def _judge_object(value: dict[Any, Any], budget: _Budget, depth: int) -> None:
-    budget.take(2)
     if len(value) > MAX_NAMES:
         raise _refused(
             f"An object of the attributes has {len(value):,} names; at most {MAX_NAMES} are accepted."
@@ -88,7 +88,8 @@ def _judge_name(name: str) -> None:
         raise _refused(f"The attribute name {name!r} starts with $ or holds a dot; name it otherwise.")
 
 
-def _judge_text(text: str) -> None:
+def _judge_text(text: str, budget: _Budget) -> None:
+    budget.take(len(text))
     problem = texts.problem(text, longest=MAX_CHARACTERS, breaks=True)
     if problem is not None:
         raise _refused(f"An attribute {problem}")

@@ -15,7 +15,7 @@ MAX_TAGS: Final = 50
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields that a caller gave, as they were given; UNSET: not given, None: to be cleared or the default."""
+    """The fields that a caller gave, as they were given; UNSET: not given, None: cleared or the default."""
 
     destination: str | UnsetType | None = UNSET
     domain: str | UnsetType | None = UNSET

@@ -46,7 +46,7 @@ async def create(draft: Draft, bench: Workbench) -> Link:
 
 
 async def create_many(rows: Sequence[Draft], bench: Workbench) -> list[Link | Rejected]:
-    """Make up to MAX_ROWS links, each for itself, in a number of round trips that does not depend on how many.
+    """Make up to MAX_ROWS links, each for itself, in a number of round trips that does not grow.
 
     Returns:
         For each row, in order, its link or why there is none.
@@ -57,18 +57,13 @@ async def create_many(rows: Sequence[Draft], bench: Workbench) -> list[Link | Re
     _count(rows)
     made = [_made(row, bench) for row in rows]
     _refuse_twins(made)
-    waiting = {link.id: row for row, link in enumerate(made) if isinstance(link, Link)}
-    for _ in range(_ATTEMPTS):
-        batch = [link for row in waiting.values() if isinstance(link := made[row], Link)]
-        conflicts = await bench.links.add_many(bench.workspace_id, batch) if batch else {}
-        waiting = {link_id: waiting[link_id] for link_id in conflicts}
-        for link_id, reasons in conflicts.items():
-            row = waiting[link_id]
-            made[row] = _settled(made[row], rows[row], reasons, bench)
-            if isinstance(made[row], Rejected):
-                del waiting[link_id]
-        if not waiting:
-            break
+    waiting = {row: link for row, link in enumerate(made) if isinstance(link, Link)}
+    while waiting:
+        conflicts = await bench.links.add_many(bench.workspace_id, list(waiting.values()))
+        waiting = {row: link for row, link in waiting.items() if link.id in conflicts}
+        for row, link in waiting.items():
+            made[row] = _settled(link, rows[row], conflicts[link.id], bench)
+        waiting = {row: again for row in waiting if isinstance(again := made[row], Link)}
     await _tell([link for link in made if isinstance(link, Link)], bench)
     return made
 
@@ -80,7 +75,7 @@ async def change(link_id: str, draft: Draft, version: int | None, bench: Workben
         version: the version that the caller saw; None changes whatever is there.
 
     Raises:
-        Rejected: NOT_FOUND, STALE where the link is at another version, TAKEN, or what is wrong with the draft.
+        Rejected: NOT_FOUND, STALE (the link is at another version), TAKEN, or what is wrong with the draft.
     """
     for _ in range(_ATTEMPTS):
         old = await _found(link_id, bench)
@@ -98,12 +93,12 @@ async def change(link_id: str, draft: Draft, version: int | None, bench: Workben
 
 
 async def archive(link_id: str, bench: Workbench) -> Link:
-    """Take a link out of use, keeping it; an archived one stays as it is. Raises Rejected: NOT_FOUND or STALE."""
+    """Take a link out of use, keeping it; an archived one stays so. Raises Rejected: NOT_FOUND, STALE."""
     return await _set_archived(link_id, bench, archived=True)
 
 
 async def restore(link_id: str, bench: Workbench) -> Link:
-    """Put an archived link back into use. Raises Rejected: NOT_FOUND or STALE."""
+    """Put an archived link back into use. Raises Rejected: NOT_FOUND, STALE."""
     return await _set_archived(link_id, bench, archived=False)
 
 
@@ -131,25 +126,24 @@ def _count(rows: Sequence[Draft]) -> None:
 
 def _made(draft: Draft, bench: Workbench) -> Link | Rejected:
     try:
-        values = drafts.checked(_without_nulls(draft), bench.hosts, Utm())
-        if "destination" not in values:
-            raise Rejected(UserError(UserErrorCode.REQUIRED, "A link needs a destination.", ("destination",)))
-        now = bench.clock()
-        slug = values.pop("slug", None) or slugs.generate(bench.ids.random_bytes)
-        values.setdefault("domain", bench.hosts[0])
-        return _consistent(
-            Link(
-                id=bench.ids.at("lnk", instants.milliseconds(now)),
-                workspace_id=bench.workspace_id,
-                slug=slug,
-                slug_key=slugs.key_of(slug),
-                created_at=now,
-                updated_at=now,
-                **values,
-            )
-        )
+        return _consistent(_new(drafts.checked(_without_nulls(draft), bench.hosts, Utm()), bench))
     except Rejected as rejected:
         return rejected
+
+
+def _new(values: dict[str, Any], bench: Workbench) -> Link:
+    now = bench.clock()
+    slug = values.pop("slug", None) or slugs.generate(bench.ids.random_bytes)
+    values.setdefault("domain", bench.hosts[0])
+    return Link(
+        id=bench.ids.at("lnk", instants.milliseconds(now)),
+        workspace_id=bench.workspace_id,
+        slug=slug,
+        slug_key=slugs.key_of(slug),
+        created_at=now,
+        updated_at=now,
+        **values,
+    )
 
 
 def _without_nulls(draft: Draft) -> Draft:
@@ -180,12 +174,9 @@ def _twin(field: Conflict, link: Link, other: int) -> UserError:
     )
 
 
-def _settled(
-    link: Link | Rejected, draft: Draft, reasons: frozenset[Conflict], bench: Workbench
-) -> Link | Rejected:
-    """What becomes of a row in conflict: a generated slug is drawn again, anything else is the caller's to solve."""
-    if isinstance(link, Rejected) or reasons != {Conflict.SLUG} or isinstance(draft.slug, str):
-        assert isinstance(link, Link)
+def _settled(link: Link, draft: Draft, reasons: frozenset[Conflict], bench: Workbench) -> Link | Rejected:
+    """What becomes of a row in conflict: a generated slug is drawn again, the rest the caller must solve."""
+    if reasons != {Conflict.SLUG} or isinstance(draft.slug, str):
         return Rejected(*(_conflict(reason, link) for reason in sorted(reasons)))
     slug = slugs.generate(bench.ids.random_bytes)
     return msgspec.structs.replace(link, slug=slug, slug_key=slug)
@@ -225,7 +216,8 @@ def _consistent(link: Link) -> Link:
 
 
 async def _found(link_id: str, bench: Workbench) -> Link:
-    link = await bench.links.by_id(bench.workspace_id, link_id)
+    is_link = ids.prefix_of(link_id) == "lnk"
+    link = await bench.links.by_id(bench.workspace_id, link_id) if is_link else None
     if link is None:
         raise Rejected(UserError(UserErrorCode.NOT_FOUND, "There is no link with this id.", ("id",)))
     return link

@@ -9,7 +9,7 @@ _LOOPBACK: Final = "localhost"
 
 
 def of(base_url: str) -> str:
-    """The host of a base URL as `Link.domain` has it: lower-case ASCII, its port where it is not the scheme's.
+    """The host of a base URL as `Link.domain` has it: lower-case ASCII, its port if not the scheme's.
 
     Raises:
         ValueError: the text is no URL.

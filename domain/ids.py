@@ -47,5 +47,5 @@ class Ids:
         return of(prefix, self.now_ms(), self.random_bytes(10))
 
     def at(self, prefix: str, at_ms: int) -> str:
-        """A fresh id of `prefix` whose instant is `at_ms`: for values that are listed by when they were made."""
+        """A fresh id of `prefix` whose instant is `at_ms`: for values listed by when they were made."""
         return of(prefix, at_ms, self.random_bytes(10))

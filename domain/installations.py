@@ -11,7 +11,7 @@ from domain.access import Scope
 from domain.keys import ApiKey, Keys
 from domain.workspaces import Workspace, Workspaces
 
-# Fixed ids make the first start a race that exactly one of several processes wins, with no lock to leave behind.
+# Fixed ids make the first start a race that exactly one of several processes wins, with no lock left behind.
 WORKSPACE_ID: Final = ids.of("ws", 0, bytes(10))
 _KEY_ID: Final = ids.of("key", 0, bytes(10))
 SHORTEST_SECRET: Final = 8
@@ -39,7 +39,7 @@ async def bootstrap(
     """See to it that there is a workspace and an admin key; any number of processes may do so at once.
 
     Args:
-        admin_key: the operator's own secret; it becomes a key whenever it is none yet, and then none is made up.
+        admin_key: the operator's own secret; it becomes a key if it is none yet, and then none is made up.
 
     Raises:
         ValueError: `admin_key` is too short or holds blanks or invisible characters.
@@ -71,7 +71,7 @@ def _admin(key_id: str, secret: str, now: datetime) -> ApiKey:
 def _vetted(secret: str) -> str:
     if not SHORTEST_SECRET <= len(secret) <= keys.LONGEST_SECRET or " " in secret or texts.hidden(secret):
         raise ValueError(
-            f"LINKGRAPH_ADMIN_KEY must have {SHORTEST_SECRET} to {keys.LONGEST_SECRET} visible characters without "
-            "blanks; `openssl rand -hex 32` makes a good one"
+            f"LINKGRAPH_ADMIN_KEY must have {SHORTEST_SECRET} to {keys.LONGEST_SECRET} characters, none of "
+            "them blank or invisible; `openssl rand -hex 32` makes a good one"
         )
     return secret

@@ -10,7 +10,7 @@ import msgspec
 from domain.access import Scope, Viewer
 from domain.errors import Unauthenticated
 
-SECRET_PREFIX: Final = "lg_live_"
+SECRET_PREFIX: Final = "lg_live_"  # noqa: S105 - what secrets start with is no secret
 SECRET_BYTES: Final = 32
 LONGEST_SECRET: Final = 512
 SHOWN_CHARACTERS: Final = 12
@@ -26,8 +26,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         prefix: the first characters of the secret, by which its owner recognises it.
-        secret_hash: SHA-256 of the whole secret. It holds 256 random bits, so neither salt nor stretching would
-            make it harder to find.
+        secret_hash: SHA-256 of the whole secret. It holds 256 random bits, so neither salt nor stretching
+            would make it harder to find.
     """
 
     id: str

@@ -87,7 +87,7 @@ def place(link: Link, order: LinkOrder) -> Key:
 
 
 class LinkFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which links are listed; None leaves a condition out, an empty list matches nothing. All given ones hold.
+    """Which links are listed: those that all conditions hold for; None is none, an empty list never holds.
 
     Args:
         tags: links with any of them.
@@ -164,7 +164,7 @@ class Links(Protocol):
         ...
 
     async def by_external_id(self, workspace_id: str, external_id: str) -> Link | None:
-        """The link of an external id; where several sources have it, the one without, then the first by name."""
+        """The link of an external id; of several sources the one without a name, then the first by name."""
         ...
 
     async def page(

@@ -40,8 +40,8 @@ class Page(Generic[Item]):
 
     Args:
         window: what was asked for.
-        found: up to `window.size + 1` items, nearest to where the stretch begins first; the one too many tells
-            that the list goes on.
+        found: up to `window.size + 1` items, nearest to where the stretch begins first; the one too many
+            tells that the list goes on.
     """
 
     def __init__(self, window: Window, found: list[Item]) -> None:
@@ -91,8 +91,8 @@ def cursor(list_name: str, place: Key) -> str:
 def key(list_name: str, text: str) -> Key:
     """The place that a cursor marks.
 
-    The digest in it is no secret: reading is limited to the viewer's workspace whatever a cursor says. It keeps
-    cursors of other lists, orders and workspaces, and damaged ones, from being misread.
+    The digest in it is no secret: reading is limited to the viewer's workspace whatever a cursor says. It
+    keeps cursors of other lists, orders and workspaces, and damaged ones, from being misread.
 
     Raises:
         BadCursor: the cursor is damaged or belongs to another list, order or workspace.

@@ -42,8 +42,8 @@ def final_destination(link: Leading) -> str:
 def canonical(text: str, own_hosts: Collection[str]) -> str:
     """The URL of a text as a browser would write it: lower-case scheme and host, IDN in punycode.
 
-    Loopback and private addresses are accepted: the visitor's browser goes there, never this server, and links
-    into an intranet are a use of their own (docs/decisions/destinations.md).
+    Loopback and private addresses are accepted: the visitor's browser goes there, never this server, and
+    links into an intranet are a use of their own (docs/decisions/destinations.md).
 
     Args:
         text: what was given.
@@ -78,7 +78,7 @@ def problem(field: str, reason: Unsafe) -> UserError:
 
 
 def warning(url: str) -> str | None:
-    """What its owner should know about a canonical URL, or None: a host in other letters can imitate another."""
+    """What its owner should know of a canonical URL, or None: a host in other letters can imitate another."""
     host = str(ada_url.URL(url).hostname)
     if any(label.startswith("xn--") for label in host.split(".")):
         return (

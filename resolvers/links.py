@@ -27,7 +27,7 @@ class LinkQueries:
         return None if found is None else Link.of(found, info.context)
 
     @strawberry.field(description="Links of the workspace, page by page.", metadata=_READ)
-    async def links(
+    async def links(  # noqa: PLR0917 - the arguments of a connection; GraphQL calls them by name
         self,
         info: Info,
         first: int | None = None,

@@ -1,11 +1,13 @@
 """What the API takes about links: new ones, changes, look-ups and filters."""
 
 import dataclasses
+import unicodedata
 from datetime import datetime
 from typing import Any
 
 import strawberry
 from strawberry import UNSET
+from strawberry.utils.str_converters import to_camel_case
 
 from domain import instants, links
 from domain.drafts import Draft
@@ -92,7 +94,7 @@ class UpdateLinkInput:
     @property
     def seen_version(self) -> int | None:
         """The version that the caller saw, or None."""
-        return self.version or None
+        return self.version if isinstance(self.version, int) else None
 
 
 @strawberry.input(one_of=True, description="Names one link, in exactly one way.")
@@ -130,22 +132,26 @@ class LinkFilter:
 
 
 def _condition(name: str, value: Any) -> Any:
+    shown = to_camel_case(name)
     if value is None:
-        raise BadRequest(f"The filter's {name} is null; leave it out instead.")
-    if isinstance(value, list):
-        if len(value) > MAX_LISTED:
-            raise BadRequest(
-                f"The filter's {name} has {len(value):,} entries; at most {MAX_LISTED} are accepted."
-            )
-        return tuple(dict.fromkeys(value))
+        raise BadRequest(f"The filter's {shown} is null; leave it out instead.")
     if name.startswith(("created_", "updated_")):
-        try:
-            return instants.parsed(value)
-        except ValueError:
-            raise BadRequest(
-                f"The filter's {name} is no date and time such as 2026-05-31T18:00:00Z."
-            ) from None
-    return value
+        return _instant(shown, value)
+    entries = value if isinstance(value, list) else [value]
+    if len(entries) > MAX_LISTED:
+        raise BadRequest(
+            f"The filter's {shown} has {len(entries):,} entries; at most {MAX_LISTED} are accepted."
+        )
+    if any(unicodedata.category(character) == "Cs" for entry in entries for character in entry):
+        raise BadRequest(f"The filter's {shown} holds half of a surrogate pair, which is no text.")
+    return tuple(dict.fromkeys(entries)) if isinstance(value, list) else value
+
+
+def _instant(shown: str, value: str) -> datetime:
+    try:
+        return instants.parsed(value)
+    except ValueError:
+        raise BadRequest(f"The filter's {shown} is no date and time such as 2026-05-31T18:00:00Z.") from None
 
 
 def _draft(given: dict[str, Any]) -> Draft:

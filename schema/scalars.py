@@ -34,7 +34,7 @@ def _integer(value: object) -> int:
 SCALARS: Final[dict[object, ScalarDefinition]] = {
     Url: strawberry.scalar(
         name="URL",
-        description="An absolute http or https URL. As an input any string is taken and judged into userErrors.",
+        description="An http or https URL. As an input any string is taken and judged into userErrors.",
         parse_value=_text("URL"),
     ),
     DateTime: strawberry.scalar(

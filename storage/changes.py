@@ -27,8 +27,8 @@ class Counts:
 class RedisLinkChanges:
     """Publishes MessagePack `LinkChanged` on the channel `<database>:links`.
 
-    Best effort: the change is committed already, and a redirect process that hears nothing revalidates what it
-    knows within seconds. So a Redis that is away costs at most BUDGET_SECONDS and is logged and counted.
+    Best effort: the change is committed already, and a redirect process that hears nothing revalidates what
+    it knows within seconds. So a Redis that is away costs at most BUDGET_SECONDS and is logged and counted.
     """
 
     def __init__(self, redis: Redis, database: str) -> None:

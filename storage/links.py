@@ -1,15 +1,15 @@
 """Links in MongoDB: collection `links`, and `external_ids`, which keeps their external ids unique.
 
-`links` can be sharded by (domain, slug_key), so that a redirect and the uniqueness of a slug stay on one shard.
+`links` can be sharded by (domain, slug_key): a redirect and the uniqueness of a slug stay on one shard.
 Uniqueness of external ids could not be kept there: they are documents of their own, sharded by workspace and
 written in the same transaction as their link.
 
-Documents carry, besides the link's fields, what lists are filtered by: see `_listed`. A deleted link is a document
-without them, and without `created_at`, which the partial indexes of lists ask for.
+Documents carry, besides the link's fields, what lists are filtered by (listings.listed). A deleted link is a
+document without them, and without `created_at`, which the partial indexes of lists ask for.
 """
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,12 +17,14 @@ import msgspec
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from domain.errors import Unavailable
 from domain.links import Conflict, Link, LinkFilter, LinkOrder
 from domain.paging import Page, Window
 from storage import codec, listings
 from storage.mongo import Database, Document, answering, transaction
 
 _DUPLICATE_KEY: Final = 11000
+_ROUNDS: Final = 10
 _KEPT: Final = {"deleted_at": {"$exists": False}}
 
 
@@ -45,26 +47,27 @@ class MongoLinks:
     async def add_many(self, workspace_id: str, links: Sequence[Link]) -> dict[str, frozenset[Conflict]]:
         """Keep new links, all but those in conflict, together.
 
-        Insert first, look only after a duplicate: two round trips and the commit where all is new. Every round
-        after a duplicate leaves out what was found to exist, so it ends; a link that an earlier, seemingly
-        failed commit has stored is recognised by its id.
+        Insert first, look only after a duplicate: two inserts and a commit where all is new. Each round after
+        a duplicate leaves out what was found to exist; a link that an earlier, seemingly failed commit has
+        stored is recognised by its id.
         """
         conflicts: dict[str, frozenset[Conflict]] = {}
-        waiting = {link.id: link for link in links if link.workspace_id == workspace_id}
-        while waiting:
+        waiting = {link.id: link for link in links}
+        for _ in range(_ROUNDS):
             batch = list(waiting.values())
+            if not batch:
+                return conflicts
             try:
-                await transaction(self._database, functools.partial(self._insert, batch))
+                await transaction(self._database, functools.partial(self._insert, workspace_id, batch))
             except (BulkWriteError, DuplicateKeyError) as error:
                 if not _is_duplicate(error):
                     raise
                 found, stored = await self._existing(workspace_id, batch)
                 conflicts |= found
-                for link_id in (*found, *stored):
-                    waiting.pop(link_id, None)
+                waiting = {link.id: link for link in batch if link.id not in found and link.id not in stored}
             else:
-                break
-        return conflicts
+                return conflicts
+        raise Unavailable("Other calls are writing the same links; try again.")
 
     async def by_id(self, workspace_id: str, link_id: str) -> Link | None:
         """The link, or None."""
@@ -98,6 +101,8 @@ class MongoLinks:
         self, workspace_id: str, asked: LinkFilter, order: LinkOrder, window: Window
     ) -> Page[Link]:
         """One stretch of the links that `asked` matches."""
+        if asked.matches_nothing:
+            return Page(window, [])
         query = listings.within(await self._query(workspace_id, asked), order, window)
         with answering():
             cursor = self._links.find(query).sort(listings.sorting(order, backward=window.backward))
@@ -106,6 +111,8 @@ class MongoLinks:
 
     async def count(self, workspace_id: str, asked: LinkFilter, *, limit: int) -> int:
         """How many links `asked` matches; counts no further than `limit`."""
+        if asked.matches_nothing:
+            return 0
         query = await self._query(workspace_id, asked)
         with answering():
             return await self._links.count_documents(query, limit=limit)
@@ -122,7 +129,7 @@ class MongoLinks:
                 if new.external_id is not None:
                     await self._external_ids.insert_one(_external_id(new), session=session)
 
-        return await self._attempt(workspace_id, replace, new)
+        return await self._attempt(workspace_id, replace, new, done=lambda current: current == new)
 
     async def remove(self, workspace_id: str, link: Link, deleted_at: datetime) -> Conflict | None:
         """Leave a tombstone in place of `link`, if that is still what is kept."""
@@ -142,21 +149,29 @@ class MongoLinks:
                 {"_id": link.id, "workspace_id": workspace_id}, session=session
             )
 
-        return await self._attempt(workspace_id, bury, link)
+        return await self._attempt(workspace_id, bury, link, done=lambda current: current is None)
 
-    async def _attempt(self, workspace_id: str, work: Any, wanted: Link) -> Conflict | None:
+    async def _attempt(
+        self,
+        workspace_id: str,
+        work: Callable[[AsyncClientSession], Awaitable[None]],
+        wanted: Link,
+        *,
+        done: Callable[[Link | None], bool],
+    ) -> Conflict | None:
         try:
             await transaction(self._database, work)
         except _Stale:
-            current = await self.by_id(workspace_id, wanted.id)
             # A commit that seemed to fail, but had not, meets itself here when it is repeated.
-            return None if current == wanted else Conflict.STALE
+            return None if done(await self.by_id(workspace_id, wanted.id)) else Conflict.STALE
         except DuplicateKeyError:
             found, _ = await self._existing(workspace_id, [wanted])
             return next(iter(sorted(found.get(wanted.id, ()))), Conflict.STALE)
         return None
 
-    async def _insert(self, batch: Sequence[Link], session: AsyncClientSession) -> None:
+    async def _insert(self, workspace_id: str, batch: Sequence[Link], session: AsyncClientSession) -> None:
+        if any(link.workspace_id != workspace_id for link in batch):
+            raise ValueError("a link of another workspace")
         entries = [_external_id(link) for link in batch if link.external_id is not None]
         if entries:
             await self._external_ids.insert_many(entries, session=session)

@@ -1,4 +1,4 @@
-"""How links are listed: the fields that lists are filtered by, and each filter and order as a query on an index."""
+"""How links are listed: what lists are filtered by, and each filter and order as a query on an index."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -56,7 +56,7 @@ INDEXES: Final = (
     _index("lifecycle_made", "lifecycle", by="made"),
     _index("lifecycle_updated", "lifecycle", by="updated"),
 )
-"""Each starts with what a filter fixes and goes on in the list's order; conditions on time are read off its keys."""
+"""Each starts with what a filter fixes and goes on in the list's order; times are read off its keys."""
 
 
 def query(workspace_id: str, asked: LinkFilter) -> Document:

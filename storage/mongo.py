@@ -50,13 +50,14 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
 }
 
 
-def connect(url: str, *, timeout_ms: int, application: str) -> AsyncMongoClient[Document]:
+def connect(url: str, *, timeout_ms: int, application: str, **options: Any) -> AsyncMongoClient[Document]:
     """A client that gives up an operation after `timeout_ms`, with UTC times and majority writes.
 
     Args:
         url: a MongoDB connection string.
         timeout_ms: budget of one operation with its retries, milliseconds.
         application: the process's role, shown in the server's logs.
+        options: more of AsyncMongoClient's own.
     """
     return AsyncMongoClient(
         url,
@@ -65,6 +66,7 @@ def connect(url: str, *, timeout_ms: int, application: str) -> AsyncMongoClient[
         timeoutMS=timeout_ms,
         serverSelectionTimeoutMS=timeout_ms,
         w="majority",
+        **options,
     )
 
 

@@ -1,21 +1,26 @@
 """Operations run through the real schema, with a real context, on real engines."""
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 import pytest
 import strawberry
+from pymongo.monitoring import CommandListener
 
 from app import graph, services
 from app.services import Services
 from app.settings import Settings
-from domain import ids
 from domain.access import Scope, Viewer
+from domain.ids import of as id_of
 from domain.workspaces import Workspace
 from schema.context import Context
 from storage import mongo
+from storage.links import MongoLinks
+from storage.workspaces import MongoWorkspaces
 
 
 @dataclass(frozen=True)
@@ -54,17 +59,26 @@ class Api:
         link: Mapping[str, Any] = made["createLink"]["link"]
         return link
 
+    def on(self, stores: Services) -> "Api":
+        """The same viewer on other stores."""
+        return replace(self, services=stores, context=replace(self.context, stores=stores))
+
+    def drawing(self, random_bytes: Callable[[int], bytes]) -> "Api":
+        """The same viewer with another source of randomness."""
+        return replace(
+            self, context=replace(self.context, ids=replace(self.context.ids, random_bytes=random_bytes))
+        )
+
     def acting(self, *scopes: Scope) -> "Api":
         """The same workspace with other scopes."""
-        viewer = Viewer(
-            workspace_id=self.context.viewer.workspace_id, key_id=self.context.viewer.key_id, scopes=frozenset(scopes)
-        )
+        viewer = msgspec.structs.replace(self.context.viewer, scopes=frozenset(scopes))
         return replace(self, context=replace(self.context, viewer=viewer))
 
 
 LINK = """
 fragment whole on Link {
-  id domain slug shortUrl destination finalDestination status title notes tags externalId externalSource attributes
+  id domain slug shortUrl destination finalDestination status title notes tags
+  externalId externalSource attributes
   utm { source medium campaign term content } redirectCode forwardQuery startsAt expiresAt fallback version
   createdAt updatedAt
 }
@@ -88,11 +102,12 @@ async def workspace(opened: Services) -> Api:
     """A workspace of its own, with an admin's rights."""
     workspace_id = opened.ids.new("ws")
     await opened.workspaces.first(
-        workspace_id, Workspace(id=workspace_id, name="Test", domains=("go.example",), created_at=opened.clock())
+        workspace_id,
+        Workspace(id=workspace_id, name="Test", domains=("go.example",), created_at=opened.clock()),
     )
     viewer = Viewer(
         workspace_id=workspace_id,
-        key_id=ids.of("key", 0, secrets.token_bytes(10)),
+        key_id=id_of("key", 0, secrets.token_bytes(10)),
         scopes=frozenset({Scope.ADMIN}),
     )
     context = Context(
@@ -116,3 +131,19 @@ async def api(opened: Services) -> Api:
 async def other(opened: Services) -> Api:
     """Another workspace."""
     return await workspace(opened)
+
+
+@asynccontextmanager
+async def stores_with(opened: Services, listener: CommandListener) -> AsyncIterator[Services]:
+    """The same stores on a client whose commands are listened to."""
+    settings = opened.settings
+    client = mongo.connect(
+        settings.mongodb_url or "", timeout_ms=5_000, application="test", event_listeners=[listener]
+    )
+    database = client[settings.mongodb_database]
+    try:
+        yield replace(
+            opened, database=database, links=MongoLinks(database), workspaces=MongoWorkspaces(database)
+        )
+    finally:
+        await client.close()
