@@ -121,10 +121,22 @@ async def serving_api(
         execution_seconds=execution_seconds,
         socket_limits=socket_limits,
     )
+    try:
+        async with listening_on(api.application) as (port, server):
+            yield Served(api, port, happened, server)
+            api.draining.set()
+    finally:
+        await news.aclose()
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def listening_on(application: Any) -> AsyncIterator[tuple[int, uvicorn.Server]]:
+    """Serve an application on a free port with the options of the API role."""
     listening = serving.listen("127.0.0.1", 0)
     server = _Server(
         uvicorn.Config(
-            api.application,
+            application,
             http="httptools",
             ws="websockets-sansio",
             ws_max_size=64 * 1024,
@@ -139,13 +151,10 @@ async def serving_api(
     try:
         while not server.started:
             await asyncio.sleep(0.01)  # uvicorn has no event for it
-        yield Served(api, listening.getsockname()[1], happened, server)
+        yield listening.getsockname()[1], server
     finally:
-        api.draining.set()
         server.should_exit = True
         await running
-        await news.aclose()
-        await client.close()
 
 
 @pytest.fixture(scope="session")
