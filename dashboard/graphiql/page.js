@@ -4,11 +4,16 @@
 
 const ENDPOINT = "/graphql";
 const DEFAULT_HEADERS = `{\n  "authorization": "Bearer PASTE-YOUR-API-KEY"\n}`;
-const DEFAULT_QUERY = `# Welcome to Linkgraph. Put your API key into the Headers tab below: it is remembered in this browser.
-# (The first key was printed when the server started, and stands in its data directory in admin.key.)
+const DEFAULT_QUERY = `# Welcome to Linkgraph.
+# Put your API key into the Headers tab below; this browser
+# remembers it. The first key was printed at the first start
+# and stands in the file admin.key of the data directory.
 
 mutation CreateLink {
-  createLink(input: {destination: "https://example.com/welcome?utm_source=readme", tags: ["first"]}) {
+  createLink(input: {
+    destination: "https://example.com/welcome?utm_source=readme"
+    tags: ["first"]
+  }) {
     link { id shortUrl finalDestination }
     userErrors { code message field }
   }
@@ -21,10 +26,10 @@ query Links {
   }
 }
 
-# Run this in a second tab, then open a short link.
+# Run this one in a second tab, then open a short URL.
 subscription Clicks {
   clicks {
-    clicks { at outcome kind finalDestination device link { shortUrl } }
+    clicks { at kind browser os country link { shortUrl } }
     cursor
     gap { reason missed resumeFrom }
   }
