@@ -11,10 +11,10 @@ from typing import Final
 
 import msgspec
 
-from app import services, serving
+from app import connections, serving
+from app.connections import Connections
 from app.health import Operations, Readiness
 from app.metrics import Metrics
-from app.services import Services
 from app.settings import Settings
 from domain.links import LinkChanged
 from redirect import places, protocol
@@ -44,8 +44,8 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
     counts = Counts()
     metrics = Metrics("redirect")
     metrics.watch("redirect", counts)
-    async with services.open(settings, "redirect") as opened:
-        journal = Journal(settings.journals_dir, services.now_ms(), counts)
+    async with connections.open(settings, "redirect") as opened:
+        journal = Journal(settings.journals_dir, connections.now_ms(), counts)
         try:
             async with prepared(opened, journal, counts) as redirect, _running(metrics.flushing):
                 readiness = Readiness({"process": _alive})
@@ -60,26 +60,29 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
 
 
 @asynccontextmanager
-async def prepared(opened: Services, journal: Journal, counts: Counts) -> AsyncIterator[Redirect]:
+async def prepared(opened: Connections, journal: Journal, counts: Counts) -> AsyncIterator[Redirect]:
     """A redirect over real engines, with its news and salts kept up to date in the background."""
     settings = opened.settings
     routes = Routes(MongoRoutes(opened.database), counts, time.monotonic)
-    salts = Salts(MongoSalts(opened.database), services.now_ms, secrets.token_bytes)
+    salts = Salts(MongoSalts(opened.database), connections.now_ms, secrets.token_bytes)
     reader = Reader(
         Proxies(settings.trusted_proxies),
         salts,
         Places(places.opened(settings.geoip_db), counts),
-        services.now_ms,
+        connections.now_ms,
         settings.country_header or "",
     )
     redirect = Redirect(
         routes=routes, reader=reader, journal=journal, misses=Misses(), counts=counts, now=time.monotonic
     )
+    await (
+        salts.attempt()
+    )  # before the first visitor, so that nobody goes without a hash while MongoDB answers
     async with _running(salts.keep), _running(lambda: _hear(opened, routes, counts)):
         yield redirect
 
 
-async def _hear(opened: Services, routes: Routes, counts: Counts) -> None:
+async def _hear(opened: Connections, routes: Routes, counts: Counts) -> None:
     """Tell the route table of edits; without Redis it asks more often instead."""
 
     def heard(message: bytes) -> None:

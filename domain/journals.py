@@ -1,16 +1,17 @@
 """The journal's format: segments of length- and CRC-framed visit records, addressed by one growing offset.
 
 A journal is a folder `<data-dir>/journals/<journal id>/` with `writer.lock`, which its redirect process holds
-under flock for as long as it lives, and preallocated segments `00000000.seg`, `00000001.seg`, … of SEGMENT_BYTES
-each. A frame is two little-endian unsigned 32-bit numbers, the payload's length and its CRC-32 (ISO 3309), and the payload, a
-MessagePack array (VisitRecord). The payload is written first and its header last. A length of zero is where
-writing has got to, END_OF_SEGMENT says that the next frame opens the next segment. An offset counts bytes over all
-segments: segment number × SEGMENT_BYTES + position.
+under flock for as long as it lives, and preallocated segments `00000000.seg`, `00000001.seg`, … of
+SEGMENT_BYTES each. A frame is two little-endian unsigned 32-bit numbers, the payload's length and its CRC-32
+(ISO 3309), and the payload, a MessagePack array (VisitRecord). The payload is written first and its header
+last. A length of zero is where writing has got to, END_OF_SEGMENT says that the next frame opens the next
+segment. An offset counts bytes over all segments: segment number × SEGMENT_BYTES + position. Folders and
+files with other names are being made and are nobody's to read.
 """
 
 import hashlib
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from struct import Struct
 from typing import Final
 
@@ -24,7 +25,6 @@ END_OF_SEGMENT: Final = 0xFFFFFFFF
 HEADER: Final = Struct("<II")
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(VisitRecord).decode
 
 
@@ -32,14 +32,10 @@ class TornFrame(Exception):  # noqa: N818 - the field's term
     """A frame whose payload does not fit its CRC: being written right now, or cut off with its process."""
 
 
-def encode(record: VisitRecord) -> bytes:
-    """The payload of a record's frame."""
-    return _encode(record)
-
-
-def checksum(payload: bytes) -> int:
-    """CRC-32 of a payload, as its header carries it."""
-    return zlib.crc32(payload)
+encode: Final[Callable[[VisitRecord], bytes]] = msgspec.msgpack.Encoder().encode
+"""The payload of a record's frame."""
+checksum: Final[Callable[[bytes], int]] = zlib.crc32
+"""CRC-32 of a payload, as its header carries it."""
 
 
 def decode(payload: bytes | memoryview) -> VisitRecord:
@@ -76,7 +72,7 @@ def ends(segment: memoryview, position: int) -> bool:
 
 
 def click_id(journal_id: str, offset: int, at_ms: int) -> str:
-    """The id of the click whose frame stands at `offset`: the same at every shipping, another for every frame.
+    """The id of the click whose frame stands at `offset`: the same at every shipping, one for each frame.
 
     Args:
         journal_id: 26 characters, the journal's own UUIDv7.

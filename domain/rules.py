@@ -117,24 +117,25 @@ def decide(route: Route, visit: Visit) -> Decision:
 
 def record(route: Route, decision: Decision, visit: Visit) -> VisitRecord:
     """The facts of an answered visit, as the journal keeps them."""
+    # By position, in VisitRecord's order: matching so many names takes four times as long as the rest.
     return VisitRecord(
-        at_ms=visit.at_ms,
-        workspace_id=route.workspace_id,
-        link_id=route.link_id,
-        link_version=route.link_version,
-        destination=decision.destination,
-        outcome=decision.outcome,
-        purpose=visit.purpose,
-        agent=visit.agent,
-        languages=visit.languages,
-        referrer=visit.referrer,
-        visitor=visit.visitor,
-        country=visit.country,
-        region=visit.region,
-        city=visit.city,
-        qr=visit.qr,
-        utm=route.utm,
-        tags=route.tags,
+        visit.at_ms,
+        route.workspace_id,
+        route.link_id,
+        route.link_version,
+        decision.destination,
+        decision.outcome,
+        visit.purpose,
+        visit.agent,
+        visit.languages,
+        visit.referrer,
+        visit.visitor,
+        visit.country,
+        visit.region,
+        visit.city,
+        visit.qr,
+        route.utm,
+        route.tags,
     )
 
 

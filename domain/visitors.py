@@ -78,5 +78,5 @@ def hash_of(secret: bytes, workspace_id: str, network: str, agent: str) -> bytes
         network: see network_of.
         agent: the User-Agent as the journal keeps it.
     """
-    told_apart = f"{workspace_id}\n{network}\n{agent}".encode(errors="surrogatepass")
+    told_apart = f"{workspace_id}\n{network}\n{agent}".encode()
     return hashlib.blake2b(told_apart, key=secret, digest_size=16).digest()

@@ -44,7 +44,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     query: str = ""
 
 
-class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False, kw_only=True):
+class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The facts of one answered visit as they stand in a journal: never an IP address.
 
     Args:

@@ -75,7 +75,8 @@ class Redirect:
 
     def settle(self, entry: Entry, visit: Visit) -> Answer:
         """Decide a visit, record it, and say what to answer: the part that the hot path shares."""
-        decision = rules.decide(entry.route, visit)
+        route = entry.route
+        decision = route.settled or rules.decide(route, visit)
         if decision.destination is not None:
             self._counts.redirects += 1
         elif decision.outcome is not Outcome.REDIRECT:
@@ -83,8 +84,8 @@ class Redirect:
         else:
             self._counts.unfollowable += 1  # nobody was sent anywhere, so this is no click
             return responses.of(decision)
-        self._journal.append(rules.record(entry.route, decision, visit))
-        if entry.answer is not None and decision is entry.route.settled:
+        self._journal.append(rules.record(route, decision, visit))
+        if entry.answer is not None and decision is route.settled:
             return entry.answer
         return responses.of(decision)
 

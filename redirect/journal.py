@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from domain import ids, journals
-from domain.journals import END_OF_SEGMENT, HEADER, SEGMENT_BYTES
+from domain import ids
+from domain.journals import END_OF_SEGMENT, HEADER, SEGMENT_BYTES, checksum, encode
 from domain.visits import VisitRecord
 from redirect.counts import Counts
 from redirect.segments import Segment
@@ -17,6 +17,8 @@ from redirect.segments import Segment
 SYNC_SECONDS: Final = 1.0
 """How often written pages are forced to the disk, and a full disk is tried again."""
 COMPLAINT_SECONDS: Final = 30.0
+HEADER_BYTES: Final = HEADER.size
+pack_header = HEADER.pack_into
 
 _log = logging.getLogger(__name__)
 
@@ -61,16 +63,17 @@ class Journal:
 
     def append(self, record: VisitRecord) -> None:
         """Write one record: its payload first, its header last, so that a reader never takes half of one."""
-        payload = journals.encode(record)
-        start = self._position + 8
-        end = start + len(payload)
+        payload = encode(record)
+        length = len(payload)
+        start = self._position
+        end = start + HEADER_BYTES + length
         if end > SEGMENT_BYTES:
             if not self._turn():
                 self._lose()
                 return
-            start, end = 8, 8 + len(payload)
-        self._memory[start:end] = payload
-        HEADER.pack_into(self._memory, start - 8, len(payload), journals.checksum(payload))
+            start, end = 0, HEADER_BYTES + length
+        self._memory[start + HEADER_BYTES : end] = payload
+        pack_header(self._memory, start, length, checksum(payload))
         self._position = end
         self._counts.clicks_recorded += 1
 

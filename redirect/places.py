@@ -38,6 +38,7 @@ class Places:
     def __init__(self, reader: maxminddb.Reader | None, counts: Counts) -> None:
         self._reader = reader
         self._counts = counts
+        self.known = reader is not None
         self.of = lru_cache(CACHED)(self._read) if reader is not None else _nowhere
 
     def _read(self, address: str) -> Place:

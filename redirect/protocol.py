@@ -10,6 +10,7 @@ come in.
 import asyncio
 from typing import Any, Final, NoReturn
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -22,6 +23,7 @@ HEAD_BYTES: Final = requests.TARGET_BYTES + requests.HEADERS_BYTES
 LINGER_SECONDS: Final = 1.0
 """How long a refused client may go on sending before the connection is cut, so that it gets to read why."""
 _ODD: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+"""Headers that announce a body, an expectation or another protocol."""
 
 
 def speaking_for(redirect: Redirect) -> type[asyncio.Protocol]:
@@ -42,7 +44,11 @@ def speaking_for(redirect: Redirect) -> type[asyncio.Protocol]:
 
 
 class RedirectProtocol(HttpToolsProtocol):
-    """One connection; see the module."""
+    """One connection; see the module.
+
+    A keep-alive timer runs through all requests of a connection and looks when the last one was answered,
+    so that no visit pays for a timer of its own. It also ends a connection that never finishes a request.
+    """
 
     redirect: Redirect
 
@@ -54,32 +60,51 @@ class RedirectProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._collect = self._fields.append
+        self._own: list[tuple[bytes, bytes]] = []
+        self._own_lines = b""
         self._in_head = False
         self._head_bytes = 0
         self._refusal = 400
         self._refused = False
         self._answered = False
+        self._answered_at = self.loop.time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start the timer with the connection."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # uvicorn's signature is the narrower one
+        self._peer = self.client[0] if self.client else ""
+        self._wait(self.timeout_keep_alive)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timer, which would keep this connection's memory, however the connection ended."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser, and refuse a head that does not end: the parser would keep all of it."""
         if self._refused:
             return
-        super().data_received(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse_rest(400)  # it was answered as a plain request; what follows may be another protocol
+        except httptools.HttpParserError:
+            self._refuse_rest(self._refusal)
         if not self._in_head:
             self._head_bytes = 0
-        elif not self._refused:
+        else:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
-                self._refusal = 431 if self.headers else 414
-                self.send_400_response("")
+                self._refuse_rest(431 if self._fields else 414)
 
     def on_message_begin(self) -> None:
         """A request begins. Its scope is made when it turns out to need one."""
         self._in_head = True
         self._answered = False
         self.url = b""
-        self.headers = []
-        self.expect_100_continue = False
+        self._fields.clear()
 
     def on_url(self, url: bytes) -> None:
         """Collect the target; one that is too long ends the connection here."""
@@ -87,21 +112,26 @@ class RedirectProtocol(HttpToolsProtocol):
         if len(self.url) > requests.TARGET_BYTES:
             self._refuse(414)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Collect a header."""
+        self._collect((name, value))
+
     def on_headers_complete(self) -> None:
         """The head is whole: answer at once where that is possible, otherwise go uvicorn's way."""
         self._in_head = False
         if self._answers_at_once():
             return
         try:
-            requests.judge_size(len(self.url), self.headers)
+            requests.judge_size(len(self.url), self._fields)
         except Refused as refused:
             self._refuse(refused.status)
         if not self.url.startswith(b"/"):
             self._refuse(400)  # absolute-form and others: this is no proxy, and uvicorn would drop the host
-        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        url = self.url
         super().on_message_begin()
-        self.url, self.expect_100_continue = url, expects
-        self.headers.extend(headers)
+        self.url = url
+        for name, value in self._fields:
+            super().on_header(name, value)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -114,64 +144,70 @@ class RedirectProtocol(HttpToolsProtocol):
         if not self._answered:
             super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's signature; ours says it on a page
-        """Refuse what is no request with the page that fits, and let the client read it before hanging up."""
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection; one that was used since the timer was set gets the rest of its time."""
+        idle = self.loop.time() - self._answered_at
+        if idle < self.timeout_keep_alive:
+            self._wait(self.timeout_keep_alive - idle)
+        elif not self._is_answering():  # else the end of the answer sets the timer again
+            super().timeout_keep_alive_handler()
+
+    def _answers_at_once(self) -> bool:
+        """Look up, decide, record, answer, if neither request nor connection is out of the ordinary."""
+        headers = {name.lower(): value for name, value in self._fields}
+        host = headers.get(b"host")
+        if host is None or len(headers) != len(self._fields):
+            return False
+        redirect, parser = self.redirect, self.parser
+        entry = redirect.routes.at_once(host + self.url)
+        if (
+            entry is None
+            or entry.answer is None
+            or parser.get_method() != b"GET"
+            or not parser.should_keep_alive()
+            or (b"connection" in headers and parser.get_http_version() != "1.1")
+            or not _ODD.isdisjoint(headers)
+            or len(headers) > requests.HEADERS
+            or self.flow.write_paused
+            or self._is_answering()
+        ):
+            return False
+        visit = redirect.reader.read(headers, self._peer, entry.route.workspace_id)
+        self._write(redirect.settle(entry, visit))
+        self._answered = True
+        self._answered_at = self.loop.time()
+        return True
+
+    def _write(self, answer: responses.Answer) -> None:
+        """Write an answer with the server's own headers (Date) behind its status line."""
+        own = self.server_state.default_headers
+        if own is not self._own:  # uvicorn makes a new list each second, with a new Date
+            self._own = own
+            self._own_lines = b"".join([name + b": " + value + b"\r\n" for name, value in own])
+        self.transport.write(answer.first_line + self._own_lines + answer.rest)
+
+    def _refuse(self, status: int) -> NoReturn:
+        """Leave the parser for `data_received`, which refuses with this status."""
+        self._refusal = status
+        raise Refused(status)
+
+    def _refuse_rest(self, status: int) -> None:
+        """Take nothing more from this connection, say why, and let the client read it before hanging up."""
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
         if self._is_answering():
             self.cycle.keep_alive = False  # an earlier request of this connection still gets its answer
             return
-        self._write(responses.page(self._refusal))
+        self._write(responses.page(status))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._unset_keepalive_if_required()
         self.timeout_keep_alive_task = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
-    def _refuse(self, status: int) -> NoReturn:
-        """Leave the parser, which reports back through `send_400_response`."""
-        self._refusal = status
-        raise Refused(status)
-
-    def _answers_at_once(self) -> bool:
-        """Look up, decide, record, answer, if neither request nor connection is out of the ordinary."""
-        if (
-            self._is_answering()
-            or self.flow.write_paused
-            or self.parser.get_method() != b"GET"
-            or self.parser.get_http_version() != "1.1"
-        ):
-            return False
-        headers = dict(self.headers)
-        host = headers.get(b"host")
-        if host is None or len(headers) != len(self.headers):
-            return False
-        entry = self.redirect.routes.at_once(host + self.url)
-        if entry is None or entry.answer is None or self._is_odd(headers):
-            return False
-        client = self.client
-        visit = self.redirect.reader.read(headers, client[0] if client else "", entry.route.workspace_id)
-        self._write(self.redirect.settle(entry, visit))
-        self._answered = True
-        self.server_state.total_requests += 1
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
-        )
-        return True
+    def _wait(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
     def _is_answering(self) -> bool:
         """Whether an earlier request of this connection is still in the application."""
         return self.cycle is not None and not self.cycle.response_complete  # type: ignore[redundant-expr]  # at first None
-
-    def _is_odd(self, headers: dict[bytes, bytes]) -> bool:
-        """Whether a body, an upgrade, an expectation or the connection's end is announced."""
-        if len(headers) > requests.HEADERS or not _ODD.isdisjoint(headers):
-            return True
-        connection = headers.get(b"connection")
-        return connection is not None and connection.lower() != b"keep-alive"
-
-    def _write(self, answer: responses.Answer) -> None:
-        """Write an answer with the server's own headers (Date) behind its status line."""
-        wire, split = answer.wire, answer.split
-        own = b"".join([name + b": " + value + b"\r\n" for name, value in self.server_state.default_headers])
-        self.transport.write(wire[:split] + own + wire[split:])

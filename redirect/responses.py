@@ -69,15 +69,15 @@ class Answer(msgspec.Struct, frozen=True):
     """One response, ready to be sent.
 
     Args:
-        wire: all of it in HTTP/1.1's bytes, except the server's own headers, which belong behind the
-            status line, at `split`.
+        first_line: the status line of HTTP/1.1; the server's own headers (Date) belong behind it.
+        rest: everything behind those.
     """
 
     status: int
     headers: tuple[Header, ...]
     body: bytes
-    wire: bytes
-    split: int
+    first_line: bytes
+    rest: bytes
 
 
 def of(decision: Decision) -> Answer:
@@ -109,4 +109,4 @@ def _answer(status: int, headers: tuple[Header, ...], body: bytes = b"") -> Answ
     whole = (*headers, (b"content-length", str(len(body)).encode()))
     first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
     fields = b"".join(name + b": " + value + b"\r\n" for name, value in whole)
-    return Answer(status, whole, body, first + fields + b"\r\n" + body, len(first))
+    return Answer(status, whole, body, first, fields + b"\r\n" + body)

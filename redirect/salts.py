@@ -50,9 +50,13 @@ class Salts:
     async def keep(self) -> None:
         """Renew until cancelled."""
         while True:
-            try:
-                await self.renew()
-            except Unavailable:
-                _log.warning("salts could not be renewed: the database is away")
             known = self.at(self._now_ms()) is not None
             await asyncio.sleep(RENEWAL_SECONDS if known else RETRY_SECONDS)
+            await self.attempt()
+
+    async def attempt(self) -> None:
+        """Renew if the database answers; if not, what is known stays."""
+        try:
+            await self.renew()
+        except Unavailable:
+            _log.warning("salts could not be renewed: the database is away")

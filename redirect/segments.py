@@ -9,14 +9,13 @@ from typing import Final
 from domain import journals
 
 _FLAGS: Final = mmap.MAP_SHARED | getattr(mmap, "MAP_POPULATE", 0)
-_ZEROES: Final = bytes(1024 * 1024)
 
 
 class Segment:
     """A mapped file of SEGMENT_BYTES zeroes.
 
-    Its space is allocated and its pages are in memory, so writing to it cannot find the disk full, which
-    a mapped file would tell by SIGBUS.
+    Its space is allocated and its pages are mapped beforehand, so writing to it cannot find the disk full,
+    which a mapped file would tell by SIGBUS. (File systems that copy on write, such as ZFS, promise less.)
     """
 
     __slots__ = ("_file", "memory", "number")
@@ -28,7 +27,7 @@ class Segment:
         unborn = path.with_suffix(".new")
         self._file = os.open(unborn, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            self._allocate()
+            os.posix_fallocate(self._file, 0, journals.SEGMENT_BYTES)
             self.memory = mmap.mmap(self._file, journals.SEGMENT_BYTES, flags=_FLAGS)
             unborn.rename(path)
         except OSError:
@@ -45,9 +44,3 @@ class Segment:
         """Let go of the file; what was written stays."""
         self.memory.close()
         os.close(self._file)
-
-    def _allocate(self) -> None:
-        """Allocate, then write the zeroes: their pages are in memory, faulting them in costs no visitor."""
-        os.posix_fallocate(self._file, 0, journals.SEGMENT_BYTES)
-        for start in range(0, journals.SEGMENT_BYTES, len(_ZEROES)):
-            os.pwrite(self._file, _ZEROES, start)

@@ -45,6 +45,7 @@ class Reader:
         self._places = places
         self._now_ms = now_ms
         self._country_header = country_header.lower().encode()
+        self._places_known = places.known or bool(country_header)
 
     def client_of(self, headers: Mapping[bytes, bytes], peer: str) -> str:
         """The address of whoever asks, which is used and forgotten."""
@@ -72,8 +73,8 @@ class Reader:
         at_ms = self._now_ms()
         agent = get(b"user-agent", b"")[:AGENT_CHARACTERS].decode("latin-1")
         referer = get(b"referer")
-        client = self.client_of(headers, peer)
-        place = self._place(headers, peer, client)
+        client = peer if b"x-forwarded-for" not in headers else self.client_of(headers, peer)
+        place = self._place(headers, peer, client) if self._places_known else UNKNOWN
         visitor = b""
         if get(b"sec-gpc") == b"1":  # Global Privacy Control: counted, not told apart, its country at most
             place = Place(place.country)

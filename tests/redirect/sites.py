@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from app import services, serving
+from app import connections, serving
+from app.connections import Connections
 from app.redirecting import prepared
-from app.services import Services
 from app.settings import Settings
 from domain import journals, slugs
 from domain.links import Link, LinkChanged
@@ -42,7 +42,7 @@ class Site:
     """A redirect that serves, with what it works on."""
 
     port: int
-    services: Services
+    services: Connections
     redirect: Redirect
     counts: Counts
     journal: Journal
@@ -121,17 +121,29 @@ def parsed(answer: bytes) -> Response:
 
 
 @asynccontextmanager
-async def serving_site(settings: Settings, http: str = "ours", **options: Any) -> AsyncIterator[Site]:
-    """A redirect of its own on a free port; `http` is "ours" or one of uvicorn's protocols."""
+async def serving_site(
+    settings: Settings, http: str = "ours", *, indexes: bool = True, **options: Any
+) -> AsyncIterator[Site]:
+    """A redirect of its own on a free port.
+
+    Args:
+        settings: its engines, and where its journal is.
+        http: "ours" or one of uvicorn's protocols.
+        indexes: make them first, which needs a MongoDB that answers.
+        options: uvicorn's.
+    """
     counts = Counts()
-    async with services.open(settings, "redirect") as opened:
-        await mongo.ensure_indexes(opened.database)
-        journal = Journal(settings.journals_dir, services.now_ms(), counts)
+    async with connections.open(settings, "redirect") as opened:
+        if indexes:
+            await mongo.ensure_indexes(opened.database)
+        journal = Journal(settings.journals_dir, connections.now_ms(), counts)
         async with prepared(opened, journal, counts) as redirect:
             listener = serving.listen("127.0.0.1", 0)
             config = uvicorn.Config(
                 redirect,
                 http=speaking_for(redirect) if http == "ours" else http,
+                ws="none",
+                proxy_headers=False,
                 lifespan="off",
                 log_config=None,
                 **options,
