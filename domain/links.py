@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 
@@ -77,6 +77,19 @@ class LinkOrder(StrEnum):
     NEWEST = "NEWEST"
     OLDEST = "OLDEST"
     RECENTLY_UPDATED = "RECENTLY_UPDATED"
+
+
+_INSTANT_MS = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000, le=253_402_300_799_999)]  # years 1 to 9999
+_PLACES: Final[Mapping[LinkOrder, Any]] = {
+    LinkOrder.NEWEST: tuple[str],
+    LinkOrder.OLDEST: tuple[str],
+    LinkOrder.RECENTLY_UPDATED: tuple[_INSTANT_MS, str],
+}
+
+
+def shape_of_places(order: LinkOrder) -> Any:
+    """The type of what `place` gives for an order."""
+    return _PLACES[order]
 
 
 def place(link: Link, order: LinkOrder) -> Key:

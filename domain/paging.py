@@ -1,9 +1,8 @@
 """Keyset paging: which stretch of an ordered list is asked for, and the cursors that mark places in it."""
 
 import base64
-import binascii
 import hashlib
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -53,7 +52,13 @@ class Page(Generic[Item]):
 
 
 def window(
-    list_name: str, *, first: int | None, after: str | None, last: int | None, before: str | None
+    list_name: str,
+    *,
+    first: int | None,
+    after: str | None,
+    last: int | None,
+    before: str | None,
+    shape: Any = Key,
 ) -> Window:
     """The window of a connection's four arguments.
 
@@ -63,6 +68,7 @@ def window(
         after: cursor of the item before it.
         last: size of a backward page.
         before: cursor of the item behind it.
+        shape: type of the keys of this list.
 
     Raises:
         BadRequest: both sizes are given, or one is not within 1…LARGEST.
@@ -77,8 +83,8 @@ def window(
     return Window(
         size=size,
         backward=last is not None,
-        after=None if after is None else key(list_name, after),
-        before=None if before is None else key(list_name, before),
+        after=None if after is None else key(list_name, after, shape),
+        before=None if before is None else key(list_name, before, shape),
     )
 
 
@@ -88,19 +94,22 @@ def cursor(list_name: str, place: Key) -> str:
     return base64.urlsafe_b64encode(_digest(list_name, payload) + payload).decode().rstrip("=")
 
 
-def key(list_name: str, text: str) -> Key:
+def key(list_name: str, text: str, shape: Any = Key) -> Key:
     """The place that a cursor marks.
 
     The digest in it is no secret: reading is limited to the viewer's workspace whatever a cursor says. It
     keeps cursors of other lists, orders and workspaces, and damaged ones, from being misread.
+
+    Args:
+        shape: type of the keys of this list.
 
     Raises:
         BadCursor: the cursor is damaged or belongs to another list, order or workspace.
     """
     try:
         raw = base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        place = msgspec.msgpack.decode(raw[_DIGEST_BYTES:], type=Key)
-    except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError):
+        place: Key = msgspec.msgpack.decode(raw[_DIGEST_BYTES:], type=shape)
+    except (ValueError, msgspec.MsgspecError):  # no ASCII, no base64, no UTF-8 in it, or another shape
         raise BadCursor(_BAD_CURSOR) from None
     if raw[:_DIGEST_BYTES] != _digest(list_name, raw[_DIGEST_BYTES:]):
         raise BadCursor(_BAD_CURSOR)

@@ -41,7 +41,8 @@ class LinkQueries:
         asked = (filter or LinkFilter()).to_domain(info.context.clock())
         order = order_by or LinkOrder.NEWEST
         name = f"{info.context.viewer.workspace_id}/links/{order}"
-        window = paging.window(name, first=first, after=after, last=last, before=before)
+        shape = links.shape_of_places(order)
+        window = paging.window(name, first=first, after=after, last=last, before=before, shape=shape)
         return await _listed(asked, order, window, name, info.context)
 
 

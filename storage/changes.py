@@ -38,6 +38,8 @@ class RedisLinkChanges:
 
     async def publish(self, changes: Sequence[LinkChanged]) -> None:
         """Tell every redirect process; takes at most BUDGET_SECONDS and never raises because of Redis."""
+        if not changes:
+            return
         pipeline = self._redis.pipeline(transaction=False)
         for change in changes:
             pipeline.publish(self._channel, msgspec.msgpack.encode(change))

@@ -9,7 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 import strawberry
-from pymongo.monitoring import CommandListener
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+)
 
 from app import graph, services
 from app.services import Services
@@ -19,6 +24,7 @@ from domain.ids import of as id_of
 from domain.workspaces import Workspace
 from schema.context import Context
 from storage import mongo
+from storage.changes import RedisLinkChanges
 from storage.links import MongoLinks
 from storage.workspaces import MongoWorkspaces
 
@@ -62,6 +68,14 @@ class Api:
     def on(self, stores: Services) -> "Api":
         """The same viewer on other stores."""
         return replace(self, services=stores, context=replace(self.context, stores=stores))
+
+    def telling(self, changes: RedisLinkChanges) -> "Api":
+        """The same viewer, whose changes are told elsewhere."""
+        return self.on(replace(self.services, changes=changes))
+
+    def keeping(self, links: MongoLinks) -> "Api":
+        """The same viewer, whose links are kept elsewhere."""
+        return self.on(replace(self.services, links=links))
 
     def drawing(self, random_bytes: Callable[[int], bytes]) -> "Api":
         """The same viewer with another source of randomness."""
@@ -131,6 +145,23 @@ async def api(opened: Services) -> Api:
 async def other(opened: Services) -> Api:
     """Another workspace."""
     return await workspace(opened)
+
+
+class Commands(CommandListener):
+    """Names of the commands that a client sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        """Remember one."""
+        self.sent.append(event.command_name)
+
+    def succeeded(self, event: CommandSucceededEvent) -> None:
+        """Nothing to remember."""
+
+    def failed(self, event: CommandFailedEvent) -> None:
+        """Nothing to remember."""
 
 
 @asynccontextmanager

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from pymongo import monitoring
 
 from app.services import Services
-from tests.api.conftest import Api, stores_with
+from tests.api.conftest import Api, Commands, stores_with
 
 CREATE_MANY = """
 mutation ($input: [CreateLinkInput!]!) {
@@ -91,23 +90,6 @@ async def test_the_number_of_rows_is_limited(api: Api, count: int, code: str) ->
     }
     workspace_id = api.context.viewer.workspace_id
     assert await api.services.database["links"].count_documents({"workspace_id": workspace_id}) == 0
-
-
-class Commands(monitoring.CommandListener):
-    """Names of the commands that a client sent."""
-
-    def __init__(self) -> None:
-        self.sent: list[str] = []
-
-    def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Remember one."""
-        self.sent.append(event.command_name)
-
-    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
-        """Nothing to remember."""
-
-    def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Nothing to remember."""
 
 
 @pytest.mark.parametrize("spoilt", [False, True])

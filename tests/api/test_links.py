@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain import instants, links
+from domain import instants, links, paging
 from domain.ids import of as id_of
 from domain.links import Link, LinkFilter, LinkOrder, LinkStatus
 from domain.paging import Window
@@ -124,6 +124,13 @@ async def test_refuses_cursors_of_other_lists(api: Api, other: Api) -> None:
     for wrong in ("", "x", "é", cursor[:-2], cursor + "AA", cursor[::-1], "\ud800", "A" * 20):
         assert await api.code(LIST, first=1, after=wrong) == "BAD_CURSOR", wrong
         assert await api.code(LIST, last=1, before=wrong) == "BAD_CURSOR", wrong
+    for order, forged in (
+        ("NEWEST", (5,)),
+        ("RECENTLY_UPDATED", (2**62, "lnk_1")),
+        ("RECENTLY_UPDATED", ("x",)),
+    ):
+        cursor = paging.cursor(f"{api.context.viewer.workspace_id}/links/{order}", forged)
+        assert await api.code(LIST, first=1, after=cursor, orderBy=order) == "BAD_CURSOR"
 
 
 async def test_each_filter(api: Api, other: Api) -> None:
