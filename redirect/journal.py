@@ -79,6 +79,8 @@ class Journal:
 
     def close(self) -> None:
         """Force everything to the disk and let go of the lock: the worker may adopt what is left to ship."""
+        if self._closed:
+            return
         self._closed = True
         self._wanted.set()
         self._thread.join()

@@ -92,16 +92,15 @@ class RedirectProtocol(HttpToolsProtocol):
             self._refuse_rest(400)  # it was answered as a plain request; what follows may be another protocol
         except httptools.HttpParserError:
             self._refuse_rest(self._refusal)
-        if not self._in_head:
-            self._head_bytes = 0
-        else:
-            self._head_bytes += len(data)
+        if self._in_head:
+            self._head_bytes += len(data) - data.rfind(b"\r\n\r\n") - 1  # what stands before is of others
             if self._head_bytes > HEAD_BYTES:
                 self._refuse_rest(431 if self._fields else 414)
 
     def on_message_begin(self) -> None:
         """A request begins. Its scope is made when it turns out to need one."""
         self._in_head = True
+        self._head_bytes = 0
         self._answered = False
         self.url = b""
         self._fields.clear()

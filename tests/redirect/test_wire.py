@@ -51,6 +51,14 @@ async def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
     assert len(site.records(link)) == 4
 
 
+async def test_a_crowd_on_one_connection(site: Site) -> None:
+    """Many long heads in one go are many requests, not one that is too long."""
+    link = await site.add()
+    await site.get(f"/{link.slug}")
+    got = await exchange(site, request(f"/{link.slug}", f"X-Long: {'x' * 7_000}") * 100, 100)
+    assert [answer[:13] for answer in got] == [b"HTTP/1.1 302 "] * 100
+
+
 async def test_a_head_may_come_byte_by_byte(site: Site) -> None:
     link = await site.add()
     await site.get(f"/{link.slug}")
