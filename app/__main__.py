@@ -168,6 +168,8 @@ def _run(role: Literal["api", "redirect", "worker"], given: dict[str, Any]) -> N
             runner.run(_work(role, settings, sockets, alone=parent is None))
         except serving.PortTaken as error:
             _refuse(str(error), 1)
+        except Misconfigured as error:
+            _refuse(str(error), MISCONFIGURED)
         except ExceptionGroup as group:  # the database was prepared beside the role
             refused = group.subgroup(Misconfigured)
             if refused is None:

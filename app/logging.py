@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 import structlog
 
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_FIRST: Final = ("timestamp", "level", "role", "event")
 _SPARING_SECONDS: Final = 1.0
 _QUIET: Final = ("pymongo", "uvicorn.error", "uvicorn.access", "websockets")
 
@@ -73,7 +74,7 @@ def _rendered(people: bool, stream: TextIO) -> list[structlog.types.Processor]:
     remove = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if people:
         return [remove, _escaped, structlog.dev.ConsoleRenderer(colors=stream.isatty())]
-    return [remove, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [remove, structlog.processors.format_exc_info, _ordered, structlog.processors.JSONRenderer()]
 
 
 def _role(role: str) -> structlog.types.Processor:
@@ -82,6 +83,11 @@ def _role(role: str) -> structlog.types.Processor:
         return event
 
     return add
+
+
+def _ordered(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """When, how bad, who, what first: lines are also read by people."""
+    return {name: event.pop(name) for name in _FIRST if name in event} | dict(event)
 
 
 def _escaped(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -9,8 +9,8 @@ from typing import Final
 import structlog
 from pymongo.errors import PyMongoError
 
-from app import services
-from app.services import Services
+from app import connections
+from app.connections import Connections
 from app.settings import Misconfigured, Settings
 from domain import installations
 from domain.errors import Unavailable
@@ -36,13 +36,13 @@ async def until_done(settings: Settings) -> str:
     pause = FIRST_PAUSE_SECONDS
     while True:
         try:
-            async with services.open(settings, "supervisor") as opened:
+            async with connections.open(settings, "supervisor") as opened:
                 await mongo.ensure_indexes(opened.database)
                 return await _first_access(opened)
         except (PyMongoError, Unavailable) as error:
             _log.warning(
                 "MongoDB does not answer; the database is prepared as soon as it does",
-                reason=str(error)[:200],
+                reason=str(error).partition(" (configured")[0],  # the driver goes on with all of its topology
                 next_try_seconds=pause,
             )
         await asyncio.sleep(pause)
@@ -54,7 +54,7 @@ async def announced(settings: Settings) -> None:
     print(f"admin key: {await until_done(settings)}", flush=True)  # noqa: T201 - shown once, never logged
 
 
-async def _first_access(opened: Services) -> str:
+async def _first_access(opened: Connections) -> str:
     settings = opened.settings
     try:
         access = await installations.bootstrap(

@@ -1,20 +1,13 @@
-"""Everything a role works with, opened once and closed with it."""
+"""Every store of the product on a role's connections."""
 
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Final, Literal
 
-import pymongo
-import pymongo.errors
-from redis.asyncio import Redis
-
-from app.settings import Misconfigured, Settings
-from domain.ids import Ids
-from storage import mongo, redis
+from app import connections
+from app.connections import Connections, Role
+from app.settings import Settings
 from storage.announcements import Listener
 from storage.changes import RedisLinkChanges
 from storage.clicks import Clicks
@@ -26,25 +19,11 @@ from storage.workspaces import MongoWorkspaces
 from subscriptions.hub import Hub
 from subscriptions.replay import ClickFeeds
 
-Role = Literal["api", "redirect", "worker", "supervisor"]
-
-_MONGODB_MS: Final[dict[Role, int]] = {"api": 5_000, "redirect": 250, "worker": 10_000, "supervisor": 2_000}
-"""How long a role waits for an operation: a redirect must not stall, a worker's transaction takes a while."""
-_REDIS_MS: Final = 100
-"""News and budgets: whoever waits longer does without them."""
-_CLOSE_SECONDS: Final = 0.5
-"""For telling MongoDB that sessions end; it finds out by itself when it is away just now."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """The engines and stores of a role, with the clock and the ids that go into new values."""
+class Services(Connections):
+    """The engines with the stores over them."""
 
-    settings: Settings
-    clock: Callable[[], datetime]
-    ids: Ids
-    database: mongo.Database
-    redis: Redis
     links: MongoLinks
     keys: MongoKeys
     workspaces: MongoWorkspaces
@@ -54,42 +33,16 @@ class Services:
     click_feed: ClickFeeds
 
 
-def now() -> datetime:
-    """The system's time in UTC, to the millisecond: what MongoDB can keep."""
-    at = datetime.now(UTC)
-    return at.replace(microsecond=at.microsecond // 1000 * 1000)
-
-
-def now_ms() -> int:
-    """The system's time in milliseconds since the Unix epoch."""
-    return time.time_ns() // 1_000_000
-
-
 @asynccontextmanager
 async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # noqa: A001 - services.open(...) is how it reads
-    """Connect `role` to the engines that `settings` name and close everything at the end.
-
-    Nothing is asked of the engines: a role starts while they are away and is not ready until they answer.
-
-    Raises:
-        Misconfigured: `settings` name no MongoDB or no Redis, or not by a URL of theirs.
-    """
-    if settings.mongodb_url is None or settings.redis_url is None:
-        raise Misconfigured(
-            "LINKGRAPH_MONGODB_URL and LINKGRAPH_REDIS_URL must both be set for a single role"
-        )
-    try:
-        client = mongo.connect(settings.mongodb_url, timeout_ms=_MONGODB_MS[role], application=role)
-        news = redis.connect(settings.redis_url, timeout_ms=_REDIS_MS)
-    except (pymongo.errors.ConfigurationError, ValueError) as error:
-        raise Misconfigured(f"LINKGRAPH_MONGODB_URL or LINKGRAPH_REDIS_URL cannot be used: {error}") from None
-    try:
-        database = client[settings.mongodb_database]
+    """Connect `role` and put the stores on top; see connections.open."""
+    async with connections.open(settings, role) as connected:
+        database, news = connected.database, connected.redis
         feeds = Feeds(database, secrets.token_bytes)
         yield Services(
             settings=settings,
-            clock=now,
-            ids=Ids(now_ms=now_ms, random_bytes=secrets.token_bytes),
+            clock=connected.clock,
+            ids=connected.ids,
             database=database,
             redis=news,
             links=MongoLinks(database),
@@ -100,7 +53,3 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             stats=Stats(database),
             click_feed=ClickFeeds(feeds, Hub(feeds, Listener(news, settings.mongodb_database))),
         )
-    finally:
-        await news.aclose()
-        with pymongo.timeout(_CLOSE_SECONDS):
-            await client.close()

@@ -10,6 +10,10 @@ import msgspec
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Processes = Annotated[int, msgspec.Meta(ge=1, le=64)]
+MongodbUrl = Annotated[str, msgspec.Meta(pattern=r"^mongodb(\+srv)?://.")]
+RedisUrl = Annotated[str, msgspec.Meta(pattern=r"^(rediss?|unix)://.")]
+PublicUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#\s]+/?$")]
+_SECRET = {"mongodb_url", "redis_url", "admin_key"}
 
 
 class Misconfigured(Exception):  # noqa: N818 - what the operator reads
@@ -44,10 +48,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     data_dir: Path = Path(".linkgraph")
-    mongodb_url: str | None = None
+    mongodb_url: MongodbUrl | None = None
     mongodb_cache_gb: Annotated[float, msgspec.Meta(ge=0.25)] = 0.25
     mongodb_database: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,60}$")] = "linkgraph"
-    redis_url: str | None = None
+    redis_url: RedisUrl | None = None
     host: str = "127.0.0.1"
     api_port: Port = 8000
     redirect_port: Port = 8001
@@ -55,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_processes: Processes = 1
     redirect_processes: Processes = 1
     worker_processes: Processes = 1
-    short_url: str | None = None
+    short_url: PublicUrl | None = None
     admin_key: str | None = None
     geoip_db: Path | None = None
     trusted_proxies: str = ""
@@ -125,7 +129,8 @@ def _named(problem: str, found: Mapping[str, object]) -> str:
     if named is None:
         return problem
     name = named[2]
+    value = "what it is" if name in _SECRET else repr(str(found[name]))
     return (
-        f"LINKGRAPH_{name.upper()} (--{name.replace('_', '-')}) cannot be {str(found[name])!r}: "
+        f"LINKGRAPH_{name.upper()} (--{name.replace('_', '-')}) cannot be {value}: "
         f"{named[1][0].lower()}{named[1][1:]}"
     )

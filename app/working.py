@@ -6,10 +6,10 @@ import secrets
 import socket
 from typing import Final
 
-from app import services, serving
+from app import connections, serving
+from app.connections import Connections
 from app.health import Operations, Readiness
 from app.metrics import Metrics
-from app.services import Services
 from app.settings import Settings
 from delivery.announcements import Outbox
 from delivery.clicks import Clicks
@@ -33,7 +33,10 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
     """
     counts, metrics = Counts(), Metrics("worker")
     metrics.watch("worker", counts)
-    async with services.open(settings, "worker") as opened, Ledger(opened.database, opened.clock) as ledger:
+    async with (
+        connections.open(settings, "worker") as opened,
+        Ledger(opened.database, opened.clock) as ledger,
+    ):
         lease = Lease(Slots(opened.database), _owner(), counts)
         outbox = Outbox(Announcements(opened.redis, settings.mongodb_database), counts)
         clicks = Clicks(
@@ -65,7 +68,7 @@ async def _ship(clicks: Clicks, sockets: list[socket.socket], operations: Operat
     await shipping
 
 
-def _readiness(opened: Services) -> Readiness:
+def _readiness(opened: Connections) -> Readiness:
     async def mongodb() -> None:
         await opened.database.command("ping")
 

@@ -10,6 +10,7 @@ import typer.main
 
 from app.__main__ import _commands
 from app.settings import Misconfigured, Settings
+from tests.application import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERNAL = {"number", "parent", "fd", "help"}
@@ -67,6 +68,11 @@ def test_an_option_wins_over_the_environment() -> None:
         ("API_PORT", "70000", "cannot be '70000': expected `int` <= 65535"),
         ("WORKER_PROCESSES", "0", "LINKGRAPH_WORKER_PROCESSES (--worker-processes) cannot be '0'"),
         ("PLAYGROUND", "perhaps", "LINKGRAPH_PLAYGROUND (--playground) cannot be 'perhaps'"),
+        (
+            "SHORT_URL",
+            "go.example.com",
+            "LINKGRAPH_SHORT_URL (--short-url) cannot be 'go.example.com': expected",
+        ),
         ("MONGODB_DATABASE", "a.b", "LINKGRAPH_MONGODB_DATABASE (--mongodb-database) cannot be 'a.b'"),
     ],
 )
@@ -99,3 +105,16 @@ def test_a_redirect_process_never_loads_the_graph() -> None:
 def test_the_playground_is_off_unless_serve_turns_it_on() -> None:
     """GQ-10: a role alone is for production."""
     assert Settings.from_env({}).playground is False
+
+
+def test_a_wrong_url_is_named_and_its_password_is_not() -> None:
+    """OP-02: what cannot heal ends with code 78 instead of being tried for ever."""
+    with pytest.raises(Misconfigured) as caught:
+        Settings.from_env({"LINKGRAPH_MONGODB_URL": "postgres://user:secret@db/"})
+    assert "LINKGRAPH_MONGODB_URL (--mongodb-url) cannot be what it is" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    engines = {"LINKGRAPH_MONGODB_URL": "mongodb://a:port/", "LINKGRAPH_REDIS_URL": "redis://a"}
+    for role in ("api", "redirect", "worker"):
+        ended = run("-m", "app", role, f"--{role}-port", str(free_port()), **engines)
+        assert (ended.returncode, "Traceback" in ended.stderr) == (78, False), ended.stderr
+        assert "LINKGRAPH_MONGODB_URL or LINKGRAPH_REDIS_URL cannot be used" in ended.stderr
