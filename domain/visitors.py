@@ -2,7 +2,7 @@
 
 import hashlib
 import ipaddress
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final, Protocol
 
 import msgspec
@@ -45,11 +45,6 @@ def day_of(at_ms: int) -> int:
 def name_of(day: int) -> str:
     """A counted day as salts are named: "2026-11-20"."""
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
-
-
-def day_at(at: datetime) -> int:
-    """The counted UTC day of an aware datetime."""
-    return (at.astimezone(UTC).date() - date(1970, 1, 1)).days
 
 
 def network_of(address: str) -> str:

@@ -1,0 +1,119 @@
+"""Where visits go: routes and decisions, by the clock and the visitor's query."""
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import rules
+from domain.links import Link
+from domain.rules import Decision
+from domain.utm import Utm
+from domain.visits import Outcome, Visit
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+NOON_MS = int(NOON.timestamp() * 1000)
+DESTINATION = "https://example.com/landing"
+FALLBACK = "https://example.com/over"
+
+
+def link(**given_fields: Any) -> Link:
+    fields = {
+        "id": "lnk_01",
+        "workspace_id": "ws_01",
+        "domain": "go.example",
+        "slug": "a",
+        "slug_key": "a",
+        "destination": DESTINATION,
+        "created_at": NOON,
+        "updated_at": NOON,
+        **given_fields,
+    }
+    return Link(**fields)
+
+
+def decide(at_ms: int = NOON_MS, query: str = "", **fields: Any) -> Decision:
+    return rules.decide(rules.route(link(**fields)), Visit(at_ms=at_ms, query=query))
+
+
+def test_an_open_link_leads_to_its_destination() -> None:
+    assert decide(redirect_code=308) == Decision(Outcome.REDIRECT, DESTINATION, 308)
+    assert rules.route(link()).settled == Decision(Outcome.REDIRECT, DESTINATION, 302)
+
+
+def test_utm_parameters_are_part_of_the_destination() -> None:
+    assert decide(utm=Utm(source="mail")).destination == f"{DESTINATION}?utm_source=mail"
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "outcome"),
+    [
+        (NOON_MS - 1, Outcome.NOT_STARTED),
+        (NOON_MS, Outcome.REDIRECT),
+        (NOON_MS + 999, Outcome.REDIRECT),
+        (NOON_MS + 1_000, Outcome.EXPIRED),
+    ],
+)
+def test_a_link_is_open_from_its_start_until_its_end(at_ms: int, outcome: Outcome) -> None:
+    end = datetime.fromtimestamp((NOON_MS + 1_000) / 1_000, UTC)
+    decision = decide(at_ms, starts_at=NOON, expires_at=end, fallback=FALLBACK)
+    wanted = {Outcome.REDIRECT: DESTINATION, Outcome.EXPIRED: FALLBACK, Outcome.NOT_STARTED: None}
+    assert (decision.outcome, decision.destination) == (outcome, wanted[outcome])
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"paused": True}, Outcome.PAUSED),
+        ({"archived_at": NOON}, Outcome.ARCHIVED),
+        ({"archived_at": NOON, "paused": True}, Outcome.ARCHIVED),
+        ({"paused": True, "expires_at": NOON}, Outcome.PAUSED),
+    ],
+)
+def test_a_closed_link_leads_to_its_fallback_or_nowhere(fields: dict[str, Any], outcome: Outcome) -> None:
+    """The fallback never gets a permanent code or UTM parameters."""
+    utm = Utm(source="mail")
+    assert decide(**fields) == Decision(outcome, None, 302)
+    assert decide(**fields, fallback=FALLBACK, redirect_code=301, utm=utm) == Decision(outcome, FALLBACK, 302)
+
+
+@pytest.mark.parametrize(
+    "stored", ["javascript:alert(1)", "", "x", "ftp://example.com/", "https://", "https://GO.example./x"]
+)
+def test_what_is_no_web_address_is_not_followed(stored: str) -> None:
+    """RD-09, RD-17."""
+    assert decide(destination=stored) == Decision(Outcome.REDIRECT, None, 302)
+
+
+def test_forwards_what_the_destination_does_not_have() -> None:
+    """LK-11: repeated names stay in order, the destination's own win, ours is not forwarded."""
+    destination = "https://example.com/p?a=1#f"
+    assert decide(query="b=2&a=9&b=3&qr=1&c", destination=destination, forward_query=True).destination == (
+        "https://example.com/p?a=1&b=2&b=3&c=#f"
+    )
+    assert decide(query="b=2", destination=destination).destination == destination
+
+
+@given(query=st.text(max_size=300).map(lambda text: text + "&x=" + text))
+def test_a_query_never_changes_where_the_visitor_goes(query: str) -> None:
+    """LK-11: whatever is sent, scheme, host, path and fragment stay, and the result is plain ASCII."""
+    forwarded = rules.forwarded("https://example.com/p?a=1#f", query)
+    parts = urlsplit(forwarded)
+    assert (parts.scheme, parts.netloc, parts.path, parts.fragment) == ("https", "example.com", "/p", "f")
+    assert parse_qsl(parts.query)[0] == ("a", "1")
+    assert forwarded.isascii()
+    assert forwarded.isprintable()
+    assert " " not in forwarded
+
+
+@given(pairs=st.lists(st.tuples(st.text("abc", min_size=1), st.text(max_size=900)), max_size=200))
+def test_what_is_forwarded_is_capped(pairs: list[tuple[str, str]]) -> None:
+    """LK-11: at most FORWARDED_BYTES are added, in whole parameters."""
+    query = "&".join(f"{name}={value.encode().hex()}" for name, value in pairs)
+    forwarded = rules.forwarded("https://example.com/", query)
+    assert len(forwarded) <= len("https://example.com/") + rules.FORWARDED_BYTES + 1
+    kept = parse_qsl(urlsplit(forwarded).query, keep_blank_values=True)
+    assert kept == parse_qsl(query, keep_blank_values=True)[: len(kept)]
