@@ -162,7 +162,8 @@ async def test_an_idle_connection_is_closed(
             reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
             writer.write(sent)
             async with asyncio.timeout(4):
-                await reader.read(-1)
+                await reader.read(-1)  # until the server closes
+            assert reader.at_eof()
             writer.close()
 
 
