@@ -7,7 +7,8 @@ from typing import Final
 
 import strawberry
 
-from app import graph, services, serving, websocket
+from app import graph, services, serving
+from app import sockets as protocol
 from app.auth import Authentication, Lookup
 from app.endpoint import Endpoint
 from app.graphiql import GraphiQL
@@ -52,7 +53,7 @@ class Api:
         buckets: Buckets,
         contexts: Contexts,
         execution_seconds: float = EXECUTION_SECONDS,
-        socket_limits: websocket.Limits | None = None,
+        socket_limits: protocol.Limits | None = None,
     ) -> None:
         self.draining = asyncio.Event()
         self.budget = Budget(
@@ -78,7 +79,7 @@ class Api:
             limits=socket_limits,
         )
         page = GraphiQL() if settings.playground else None
-        self.application = Cors(Endpoint(self.http, self.websockets, page), origins)
+        self.application = Cors(Endpoint(self.http, self.websockets, page, request_ids=_new_id), origins)
 
 
 async def run(settings: Settings, sockets: list[socket.socket]) -> None:
@@ -88,7 +89,7 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
         readiness = Readiness({"mongodb": lambda: opened.database.command("ping")})
         metrics = Metrics("api")
         metrics.watch("api_budgets", api.budget.counts)
-        metrics.watch("api_websockets", api.websockets.counts)
+        metrics.watch("api_websockets", api.websockets.shared.counts)
         metrics.watch("api_streams", api.streams.counts)
 
         def drain() -> None:
@@ -96,6 +97,7 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
             api.draining.set()
 
         metrics.watch("api_feeds", opened.click_feed.hub.counts)
+        metrics.watch("api_changes", opened.changes.counts)
         behind = [asyncio.create_task(work) for work in (metrics.flushing(), opened.click_feed.hub.keep())]
         try:
             await serving.serve(

@@ -1,5 +1,6 @@
 """The API's addresses: /graphql over HTTP and WebSocket, GraphiQL and its files, and nothing else."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from app.graphiql import ASSETS_PATH, GraphiQL
@@ -17,19 +18,28 @@ class Endpoint:
         http: answers calls.
         websockets: serves sockets.
         graphiql: the page for browsers; None where there is no playground.
+        request_ids: makes the id of each request.
     """
 
-    def __init__(self, http: Http, websockets: WebSockets, graphiql: GraphiQL | None) -> None:
+    def __init__(
+        self,
+        http: Http,
+        websockets: WebSockets,
+        graphiql: GraphiQL | None,
+        *,
+        request_ids: Callable[[], str],
+    ) -> None:
         self._http = http
         self._websockets = websockets
         self._graphiql = graphiql
+        self._request_ids = request_ids
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
             await self._connect(scope, receive, send)
         elif scope["path"].rstrip("/") == PATH:
             if self._graphiql is not None and _opens_page(scope):
-                await self._graphiql.page(scope, send)
+                await self._graphiql.page(scope, send, self._request_ids())
             else:
                 await self._http(scope, receive, send)
         elif not await self._other(scope, send):
@@ -51,11 +61,14 @@ class Endpoint:
                 (b"location", PATH.encode()),
                 (b"content-length", b"0"),
                 (b"cache-control", b"no-store"),
+                (b"x-request-id", self._request_ids().encode()),
             ]
             await send({"type": "http.response.start", "status": 307, "headers": headers})
             await send({"type": "http.response.body", "body": b""})
             return True
-        return scope["path"].startswith(ASSETS_PATH) and await self._graphiql.file(scope, send)
+        if not scope["path"].startswith(ASSETS_PATH):
+            return False
+        return await self._graphiql.file(scope, send, self._request_ids())
 
 
 def _opens_page(scope: Any) -> bool:

@@ -37,23 +37,25 @@ class GraphiQL:
         self._files = {path.name: _read(path) for path in folder.iterdir() if path.suffix in _SUFFIXES}
         self._page = _PLACEHOLDER.sub(self._address, (folder / "index.html").read_text()).encode()
 
-    async def page(self, scope: Any, send: Any) -> None:
+    async def page(self, scope: Any, send: Any, request_id: str) -> None:
         """The page itself: nothing but our own files may run in it, and no other page may frame it."""
         headers = [
             (b"content-security-policy", _POLICY.encode()),
             (b"cache-control", b"no-cache"),
             (b"referrer-policy", b"no-referrer"),
         ]
-        await _send(scope, send, _File(self._page, b"text/html; charset=utf-8", ""), headers)
+        page = _File(self._page, b"text/html; charset=utf-8", "")
+        await _send(scope, send, page, [*headers, (b"x-request-id", request_id.encode())])
 
-    async def file(self, scope: Any, send: Any) -> bool:
+    async def file(self, scope: Any, send: Any, request_id: str) -> bool:
         """One of its files; False where there is none of this name."""
         file = self._files.get(scope["path"].removeprefix(ASSETS_PATH))
         if file is None:
             return False
         current = scope["query_string"] == f"v={file.version}".encode()
         kept = b"public, max-age=31536000, immutable" if current else b"no-cache"
-        await _send(scope, send, file, [(b"cache-control", kept)])
+        headers = [(b"cache-control", kept), (b"x-request-id", request_id.encode())]
+        await _send(scope, send, file, headers)
         return True
 
     def _address(self, found: re.Match[str]) -> str:

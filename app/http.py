@@ -73,13 +73,13 @@ class Http:
         request_id = self._request_ids()
         headers = dict(scope["headers"])
         wanted = accept(headers.get(b"accept", b"").decode("latin-1"))
-        media = wanted.json() or JSON
+        media = wanted.json or JSON
         try:
             key = self._key(scope, headers)
             viewer = None if key is None else await self._authentication.viewer(key)
             call = await self._call(scope, headers, receive)
             started = await self._graph.start(call, viewer, request_id, _admission(scope["method"], wanted))
-            if started.is_subscription or wanted.json() is None:
+            if started.is_subscription or wanted.json is None:
                 await self._streams.send(started, self._authentication.until_revoked(key), receive, send)
                 return
             answer = await self._graph.answer(started)
@@ -87,7 +87,7 @@ class Http:
             return
         except Exception as error:  # noqa: BLE001 - the rim: whatever was raised is answered, and masked where unknown
             refusal = failures.refusal(error, request_id)
-            if wanted.json() is None and wanted.names(EVENTS) and refusal.is_request_error:
+            if wanted.json is None and wanted.names(EVENTS) and refusal.is_request_error:
                 await self._streams.refuse(refusal, request_id, send)
                 return
             await answers.refused(send, refusal, media, request_id, extra=_headers_of(error))
@@ -140,7 +140,7 @@ def _admission(method: str, wanted: Accept) -> Admit:
             return
         if kind is OperationType.SUBSCRIPTION:
             raise NotAcceptable(f"A subscription is a stream: accept {EVENTS}, or use a WebSocket.")
-        if wanted.json() is None:
+        if wanted.json is None:
             raise NotAcceptable(f"Answers are {RESPONSE}, {JSON} or {EVENTS}: accept one of them.")
 
     return admit

@@ -17,12 +17,16 @@ class Accept:
 
     Args:
         header: the Accept header's value; None or empty takes anything.
+
+    Attributes:
+        json: the JSON type to answer in, or None where it takes neither.
     """
 
-    __slots__ = ("_ranges",)
+    __slots__ = ("_ranges", "json")
 
     def __init__(self, header: str | None) -> None:
         self._ranges = dict(_ranges(header or "*/*"))
+        self.json = self._json()
 
     def quality(self, media: str) -> tuple[float, int]:
         """How much the client likes `media`, by the most specific range, and how early it names that one."""
@@ -36,8 +40,8 @@ class Accept:
         """Whether the client asks for `media` by name: wildcards do not make anybody read event streams."""
         return self._ranges.get(media, (0.0, 0))[0] > 0
 
-    def json(self) -> Media | None:
-        """The JSON type to answer in, or None: not every client that takes anything knows the newer one."""
+    def _json(self) -> Media | None:
+        """The JSON type to answer in: not every client that takes anything knows the newer one."""
         candidates: list[tuple[float, int, int, Media]] = []
         for order, media in enumerate((JSON, RESPONSE)):
             quality, position = self.quality(media)

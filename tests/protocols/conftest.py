@@ -13,7 +13,7 @@ import strawberry
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
-from app import serving, websocket
+from app import serving, sockets
 from app.api import Api
 from app.limits import Buckets
 from app.settings import Settings
@@ -94,7 +94,7 @@ async def serving_api(
     schema: strawberry.Schema = example.schema,
     buckets: Buckets | None = None,
     execution_seconds: float = 10,
-    socket_limits: websocket.Limits | None = None,
+    socket_limits: sockets.Limits | None = None,
 ) -> AsyncIterator[Served]:
     """Serve a graph as the API role does, with limits that a test may tighten."""
     assert settings.mongodb_url is not None

@@ -1,6 +1,7 @@
 """What keys may spend: over several processes, while Redis is away, and what each answer says of it."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from app.limits import Budget
 from domain.access import Scope, Viewer
 from domain.errors import QueryTooComplex, RateLimited
 from storage import redis
-from storage.budgets import Budgets
+from storage.budgets import Budgets, Taken
 from tests.protocols.conftest import hear, say, serving_api
 
 VIEWER = Viewer(workspace_id="ws_1", key_id="key_1", scopes=frozenset({Scope.LINKS_READ}))
@@ -56,6 +57,34 @@ async def test_without_redis_each_process_limits_for_itself() -> None:
     now[0] = 5.0
     assert await burst(budget, 20) == 5
     await connection.aclose()
+
+
+async def test_a_silent_redis_is_waited_for_once_a_second(tmp_path: Path) -> None:
+    """AU-04: Redis takes connections and says nothing: the first call waits its 100 ms, the others do not."""
+    kept: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_unix_server(lambda _, writer: kept.append(writer), tmp_path / "redis.sock")
+    connection = redis.connect(f"unix://{tmp_path}/redis.sock", timeout_ms=100)
+    asked = 0
+
+    class Buckets(Budgets):
+        async def take(self, workspace_id: str, key_id: str, points: float, owed: float) -> Taken:
+            nonlocal asked
+            asked += 1
+            return await super().take(workspace_id, key_id, points, owed)
+
+    now = [0.0]
+    buckets = Buckets(connection, prefix="x", capacity=10, restore_per_second=1)
+    budget = Budget(buckets, capacity=10, restore_per_second=1, clock=lambda: now[0])
+    assert await burst(budget, 8) == 8
+    assert asked == 1
+    now[0] = 1.5
+    assert await burst(budget, 2) == 2
+    assert asked == 2
+    await connection.aclose()
+    for writer in kept:
+        writer.close()
+        await writer.wait_closed()
+    silent.close()
 
 
 async def test_points_come_back(settings: Any) -> None:

@@ -96,11 +96,11 @@ async def test_gql(product: tuple[str, str]) -> None:
     headers = {"authorization": f"Bearer {key}"}
     async with Client(transport=HTTPXAsyncTransport(url, headers=headers)) as session:
         asked = await session.execute(gql("{ viewer { scopes } }"))
-        changed = await session.execute(
-            gql(
-                'mutation { createLink(input: {destination: "https://example.com/gql"}) { link { destination } } }'
-            )
+        create = gql(
+            "mutation ($to: URL!) { createLink(input: {destination: $to}) { link { destination } } }"
         )
+        create.variable_values = {"to": "https://example.com/gql"}
+        changed = await session.execute(create)
     socket = WebsocketsTransport(url.replace("http", "ws", 1), init_payload=headers)
     async with Client(transport=socket) as session:
         stream = session.subscribe(gql("subscription { clicks { clicks { id } cursor } }"))

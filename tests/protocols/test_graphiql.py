@@ -44,7 +44,7 @@ async def paste(page: Page, editor: str, text: str) -> None:
 
 
 async def run(page: Page, document: str) -> None:
-    """Paste a document and run it once GraphiQL, which waits for a pause in typing, has kept it in its tab."""
+    """Paste a document and run it once GraphiQL, which waits for a pause in typing, has kept it."""
     await page.locator(".graphiql-query-editor .CodeMirror").wait_for()
     await paste(page, ".graphiql-query-editor", document)
     await page.wait_for_function("text => localStorage['graphiql:tabState']?.includes(text)", arg=document)
@@ -52,7 +52,7 @@ async def run(page: Page, document: str) -> None:
 
 
 async def test_the_page_works_offline_and_remembers_the_key(page: Page, settings: Settings) -> None:
-    """GQ-10: a mutation with the key of the header tab, a reload, a subscription that ends when it is stopped."""
+    """GQ-10: a mutation with the key of the header tab, a reload, a subscription that is stopped."""
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -97,6 +97,7 @@ async def test_the_pages_head(served: Served) -> None:
     assert {answer.status_code for answer in answers} == {200}
     assert {answer.headers["cache-control"] for answer in answers} == {"public, max-age=31536000, immutable"}
     assert missing.status_code == 404
+    assert all(answer.headers["x-request-id"] for answer in [response, missing, *answers])
 
 
 async def test_a_page_is_for_browsers_only(served: Served) -> None:
