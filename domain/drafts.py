@@ -85,7 +85,7 @@ def _url(name: str) -> Callable[[str, Sequence[str]], str]:
     def check(given: str, hosts: Sequence[str]) -> str:
         try:
             return targets.canonical(given, hosts)
-        except targets.Unsafe as reason:
+        except targets.Unfit as reason:
             raise Rejected(targets.problem(name, reason)) from None
 
     return check

@@ -18,8 +18,16 @@ _AUTHORITY_END: Final = re.compile(r"[/?#]")
 _SCHEME: Final = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*):")
 
 
-class Unsafe(ValueError):  # noqa: N818 - it is the URL that is unsafe; nothing broke
+class Unfit(ValueError):  # noqa: N818 - it is the URL that is unfit; nothing broke
     """A text that is no URL to send visitors to; its message is the rest of a sentence about the field."""
+
+    code = UserErrorCode.INVALID
+
+
+class Unsafe(Unfit):
+    """A URL that leads elsewhere than it seems, runs code, or makes a loop."""
+
+    code = UserErrorCode.UNSAFE_URL
 
 
 class Leading(Protocol):
@@ -50,31 +58,30 @@ def canonical(text: str, own_hosts: Collection[str]) -> str:
         own_hosts: hosts of the short links themselves; leading there would make loops.
 
     Raises:
-        Unsafe: it leads elsewhere than it seems, or nowhere a browser should go.
+        Unfit: it is no URL that a browser could open.
+        Unsafe: it leads elsewhere than it seems, or where no visitor should be sent.
     """
     text = text.strip(" ")
     _refuse_disguise(text)
     try:
         url = ada_url.URL(text)
     except ValueError:
-        raise Unsafe(
-            "is not a URL; it needs a valid host and port, as in https://example.com/page."
-        ) from None
+        raise Unfit("is not a URL; it needs a valid host and port, as in https://example.com/page.") from None
     if url.username or url.password or "@" in _AUTHORITY_END.split(text.split("//", 1)[1], maxsplit=1)[0]:
         raise Unsafe("carries a user name or password before the host; leave it out.")
     if url.port == "0":
-        raise Unsafe("names port 0, which no browser opens.")
+        raise Unfit("names port 0, which no browser opens.")
     if any(hostnames.same_site(str(url.host), own) for own in own_hosts):
         raise Unsafe(f"leads back to {url.host}, where the short links live; give the final address.")
     href = str(url.href)
     if len(href) > LONGEST:
-        raise Unsafe(f"has {len(href):,} characters once it is encoded; at most {LONGEST:,} are accepted.")
+        raise Unfit(f"has {len(href):,} characters once it is encoded; at most {LONGEST:,} are accepted.")
     return href
 
 
-def problem(field: str, reason: Unsafe) -> UserError:
-    """The user error of an unsafe URL in `field`."""
-    return UserError(UserErrorCode.UNSAFE_URL, f"The {field} {reason}", (field,))
+def problem(field: str, reason: Unfit) -> UserError:
+    """The user error of a URL in `field` that is refused."""
+    return UserError(reason.code, f"The {field} {reason}", (field,))
 
 
 def warning(url: str) -> str | None:
@@ -89,15 +96,19 @@ def warning(url: str) -> str | None:
 
 def _refuse_disguise(text: str) -> None:
     if len(text) > LONGEST:
-        raise Unsafe(f"has {len(text):,} characters; at most {LONGEST:,} are accepted.")
+        raise Unfit(f"has {len(text):,} characters; at most {LONGEST:,} are accepted.")
     hidden = texts.hidden(text)
     if hidden is not None:
         raise Unsafe(
             f"holds the invisible character {texts.named(hidden)}; leave it out or percent-encode it."
         )
     scheme = _SCHEME.match(text)
-    if scheme is None or scheme[1].lower() not in ("http", "https"):
-        raise Unsafe("must start with https:// or http://.")
+    if scheme is None:
+        raise Unfit("must start with https:// or http://.")
+    if scheme[1].lower() not in ("http", "https"):
+        raise Unsafe(f"has the scheme {scheme[1][:20]}:; only https:// and http:// are accepted.")
+    if not text[scheme.end() :].strip("/\\"):
+        raise Unfit("names no host.")
     if _START.match(text) is None:
         raise Unsafe("must name its host right after https:// or http://.")
     if "\\" in text.partition("?")[0].partition("#")[0]:

@@ -146,4 +146,6 @@ def _range(after: object, before: object) -> Document:
 
 def _first_id(at: datetime | None) -> str | None:
     """The smallest id that a link made at `at` can have: ids begin with the millisecond of `created_at`."""
-    return None if at is None else ids.of("lnk", instants.milliseconds(at), bytes(10))
+    if at is None:
+        return None
+    return "lnk_" if instants.milliseconds(at) < 0 else ids.of("lnk", instants.milliseconds(at), bytes(10))

@@ -105,22 +105,33 @@ async def test_an_explicit_utm_wins_over_the_destination(api: Api) -> None:
         "https://user:pass@example.com/",
         "https:///evil.example",
         "http:evil.example",
-        "//evil.example",
         "https://ex\tample.com",
+        "https://example.com/\u202egnp.exe",
+        "https://exam\u200bple.com/",
+        "https://example.com/\ud800",
+    ],
+)
+async def test_refuses_unsafe_destinations(api: Api, destination: str) -> None:
+    """LK-01, LK-02, LK-04, GQ-15."""
+    assert await refused(api, destination=destination) == [("UNSAFE_URL", ["destination"])]
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
         "https://[::1",
         "https://example.com:99999/",
         "https://example.com:0x50/",
         "https://",
         f"https://example.com/{'x' * 9_000}",
-        "https://example.com/\u202egnp.exe",
-        "https://exam\u200bple.com/",
-        "https://example.com/\ud800",
+        "//evil.example",
+        "example.com",
         "",
     ],
 )
-async def test_refuses_unsafe_destinations(api: Api, destination: str) -> None:
-    """LK-01, LK-02, LK-03, LK-04, GQ-15."""
-    assert await refused(api, destination=destination) == [("UNSAFE_URL", ["destination"])]
+async def test_refuses_what_is_no_url(api: Api, destination: str) -> None:
+    """LK-02, LK-03."""
+    assert await refused(api, destination=destination) == [("INVALID", ["destination"])]
 
 
 async def test_vets_the_fallback_like_the_destination(api: Api) -> None:
@@ -172,7 +183,7 @@ async def test_names_the_field_that_is_wrong(api: Api, fields: dict[str, Any], f
 
 
 async def test_tells_everything_that_is_wrong_at_once(api: Api) -> None:
-    errors = await refused(api, destination="x", slug="api", redirectCode=1, externalSource="crm")
+    errors = await refused(api, destination="data:x", slug="api", redirectCode=1, externalSource="crm")
     assert errors == [("UNSAFE_URL", ["destination"]), ("INVALID", ["slug"]), ("INVALID", ["redirectCode"])]
     assert await refused(api, externalSource="crm") == [("REQUIRED", ["externalId"])]
 

@@ -181,6 +181,9 @@ async def test_each_filter(api: Api, other: Api) -> None:
         ({"externalIds": []}, set()),
         ({"createdAfter": "2026-01-01T00:00:08Z"}, {"external", "edited"}),
         ({"createdBefore": "2026-01-01T00:00:01Z"}, {"plain"}),
+        ({"createdAfter": "0001-01-01T00:00:00Z", "createdBefore": "9999-12-31T23:59:59Z"}, set(links)),
+        ({"createdBefore": "1969-12-31T23:59:59Z"}, set()),
+        ({"updatedAfter": "0001-01-01T00:00:00Z"}, set(links)),
         (
             {"createdAfter": "2026-01-01T00:00:01Z", "createdBefore": "2026-01-01T00:00:03Z"},
             {"tagged", "domain"},
