@@ -90,7 +90,9 @@ async def test_a_link_made_after_healing_redirects(settings: Settings, tmp_path:
             while (await client.get(f"{application.api}/readyz")).status_code != 200:
                 await asyncio.sleep(0.1)
         data = await application.graphql(client, document)
-        followed = await client.get(data["createLink"]["link"]["shortUrl"])
+        async with asyncio.timeout(10):
+            while (followed := await client.get(data["createLink"]["link"]["shortUrl"])).status_code == 503:
+                await asyncio.sleep(float(followed.headers["retry-after"]))
 
     assert codes == ["UNAVAILABLE"]
     assert followed.headers["location"] == "https://example.com/"
