@@ -1,0 +1,57 @@
+"""Rights on the real graph: every root field names its scope, and a reader can neither write nor watch."""
+
+import pytest
+from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type
+
+from app import graph
+from app.documents import Documents
+from app.settings import Settings
+from domain.access import Scope, Viewer
+from tests.protocols import example
+from tests.protocols.conftest import serving_api
+
+SCHEMA = graph.build()._schema
+BY_ID = {"viewer", "node", "nodes"}
+"""Open to every key: what is behind an id is checked by its kind, in the resolver."""
+
+
+def roots() -> list[tuple[str, str, GraphQLField]]:
+    kinds: list[tuple[str, GraphQLObjectType | None]] = [
+        ("query", SCHEMA.query_type),
+        ("mutation", SCHEMA.mutation_type),
+        ("subscription", SCHEMA.subscription_type),
+    ]
+    return [(kind, name, field) for kind, root in kinds if root for name, field in root.fields.items()]
+
+
+def document(kind: str, name: str, field: GraphQLField) -> str:
+    """The field with every argument in a variable, and as little selected as it can be."""
+    variables = ", ".join(f"${argument}: {value.type}" for argument, value in field.args.items())
+    arguments = ", ".join(f"{argument}: ${argument}" for argument in field.args)
+    head = f"{kind} ({variables})" if variables else kind
+    call = f"{name}({arguments})" if arguments else name
+    selection = "" if is_leaf_type(get_named_type(field.type)) else " { __typename }"
+    return f"{head} {{ {call}{selection} }}"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "field"), roots(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_root_field_needs_a_scope(kind: str, name: str, field: GraphQLField) -> None:
+    operation = Documents(SCHEMA, playground=True).read(document(kind, name, field)).operation(None)
+    assert operation.scopes or name in BY_ID
+
+
+async def test_a_reader_neither_writes_nor_watches(settings: Settings) -> None:
+    """AU-02: `links:read` on each mutation and on each subscription: FORBIDDEN, and no resolver is called."""
+    reader = Viewer(workspace_id="ws_1", key_id="key_1", scopes=frozenset({Scope.LINKS_READ}))
+    assert reader.scopes == (await example.lookup("reader")).scopes
+    async with serving_api(settings, schema=graph.build()) as served:
+        for kind, name, field in roots():
+            if kind != "query":
+                accept = {"accept": "application/json, text/event-stream"}
+                answer = await served.post(document(kind, name, field), key="reader", headers=accept)
+                assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (
+                    403,
+                    "FORBIDDEN",
+                )
