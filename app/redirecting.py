@@ -129,5 +129,6 @@ async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
 async def _alive() -> None:
     """A redirect is ready as soon as it listens.
 
-    What it needs of MongoDB it asks when a visitor comes, and it answers from its table while that is away.
+    What it needs of MongoDB it asks when a visitor comes, and it answers from its table while that is away. A
+    full disk is an alarm (clicks_lost) and no reason to take redirects off the network.
     """

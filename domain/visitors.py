@@ -1,8 +1,8 @@
 """Telling visitors apart for a day without knowing them: salts of UTC days, and the hash made with one."""
 
-import hashlib
 import ipaddress
 from datetime import date, timedelta
+from hashlib import blake2b
 from typing import Final, Protocol
 
 import msgspec
@@ -74,4 +74,4 @@ def hash_of(secret: bytes, workspace_id: str, network: str, agent: str) -> bytes
         agent: the User-Agent as the journal keeps it.
     """
     told_apart = f"{workspace_id}\n{network}\n{agent}".encode()
-    return hashlib.blake2b(told_apart, key=secret, digest_size=16).digest()
+    return blake2b(told_apart, key=secret, digest_size=16).digest()

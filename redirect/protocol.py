@@ -113,7 +113,7 @@ class RedirectProtocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Collect a header."""
-        self._collect((name, value))
+        self._collect((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: answer at once where that is possible, otherwise go uvicorn's way."""
@@ -153,7 +153,7 @@ class RedirectProtocol(HttpToolsProtocol):
 
     def _answers_at_once(self) -> bool:
         """Look up, decide, record, answer, if neither request nor connection is out of the ordinary."""
-        headers = {name.lower(): value for name, value in self._fields}
+        headers = dict(self._fields)
         host = headers.get(b"host")
         if host is None or len(headers) != len(self._fields):
             return False

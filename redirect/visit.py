@@ -17,6 +17,7 @@ LANGUAGES_CHARACTERS: Final = 256
 REFERRER_BYTES: Final = 300
 """Enough for scheme and host; a host name has at most 253 characters."""
 QUERY_CHARACTERS: Final = 8_192
+_PURPOSES: Final = (b"sec-purpose", b"purpose", b"x-moz", b"x-purpose")
 
 _network_of = lru_cache(8_192)(visitors.network_of)
 
@@ -109,10 +110,9 @@ def _purpose(headers: Mapping[bytes, bytes], method: str) -> Purpose:
     """HEAD, a prefetch by what browsers send or once sent (Sec-Purpose, Purpose, X-Moz …), or a visit."""
     if method == "HEAD":
         return Purpose.HEAD
-    get = headers.get
-    said = get(b"sec-purpose") or get(b"purpose") or get(b"x-moz") or get(b"x-purpose")
-    if said is not None and said.lower().startswith((b"prefetch", b"prerender", b"preview")):
-        return Purpose.PREFETCH
+    for name in _PURPOSES:
+        if name in headers and headers[name].lower().startswith((b"prefetch", b"prerender", b"preview")):
+            return Purpose.PREFETCH
     return Purpose.FOLLOW
 
 
