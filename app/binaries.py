@@ -1,10 +1,12 @@
 """Where the engines' programs are: on PATH, else in the wheels of the `embedded` extra."""
 
+import ctypes
 import importlib.util
+import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +17,7 @@ _WHEELS: Final = {
 _URLS: Final = {"mongod": "LINKGRAPH_MONGODB_URL", "redis-server": "LINKGRAPH_REDIS_URL"}
 _LIBRARY: Final = re.compile(r"error while loading shared libraries: ([^:\s]+)|Library not loaded: (\S+)")
 _PACKAGES: Final = {"libcurl.so.4": "libcurl4", "libssl.so.3": "libssl3"}
+_LIBCURL: Final = "libcurl.so.4"
 
 
 class Missing(Exception):  # noqa: N818 - what the operator reads: the engine is missing
@@ -38,6 +41,37 @@ def find(name: str) -> Path:
         f"No {name} was found: put one on PATH or install the embedded extra (make install), "
         f"or set {_URLS[name]} to a server that runs already."
     )
+
+
+def environment(folder: Path) -> Mapping[str, str] | None:
+    """The environment mongod runs in: ours, and where the system has no libcurl, that of the pycurl wheel.
+
+    A bare Debian 12 lacks this one of mongod's libraries, which mongod asks for by the system's name.
+
+    Args:
+        folder: where the library gets that name.
+
+    Returns:
+        None, our own environment, when nothing is missing or nothing is to be had.
+    """
+    wheel = importlib.util.find_spec("pycurl")
+    if _loads(_LIBCURL) or wheel is None or wheel.origin is None:
+        return None
+    libraries = Path(wheel.origin).parent.parent / "pycurl.libs"
+    for library in libraries.glob("libcurl-*.so.4*"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        (folder / _LIBCURL).unlink(missing_ok=True)
+        (folder / _LIBCURL).symlink_to(library)
+        return {**os.environ, "LD_LIBRARY_PATH": f"{folder}:{libraries}"}
+    return None
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 def explain(name: str, output: str) -> str:

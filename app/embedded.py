@@ -118,6 +118,7 @@ def _mongodb(folder: Path, socket: Path, cache_gb: float) -> Program:
         ),
         ready=partial(_primary, socket),
         output=folder / "mongodb.log",
+        environment=binaries.environment(folder / "libraries"),
         on_orphan=signal.SIGKILL,  # its journal makes that safe, and nothing can hold it up
         explain=partial(binaries.explain, "mongod"),
     )
