@@ -144,7 +144,8 @@ def _condition(name: str, value: Any) -> Any:
         )
     if any(unicodedata.category(character) == "Cs" for entry in entries for character in entry):
         raise BadRequest(f"The filter's {shown} holds half of a surrogate pair, which is no text.")
-    return tuple(dict.fromkeys(entries)) if isinstance(value, list) else value
+    # The one condition that is no list is the domain, and hosts have no case.
+    return tuple(dict.fromkeys(entries)) if isinstance(value, list) else value.lower()
 
 
 def _instant(shown: str, value: str) -> datetime:

@@ -2,14 +2,16 @@
 
 import asyncio
 import unicodedata
+from contextlib import AsyncExitStack
 from typing import Any
 
 import msgspec
 import pytest
 
+from app.services import Services
 from domain.access import Scope
 from domain.links import LinkChanged
-from tests.api.conftest import CREATE, Api
+from tests.api.conftest import CREATE, Api, Commands, stores_with
 
 
 async def refused(api: Api, **fields: Any) -> list[tuple[str, list[str]]]:
@@ -257,10 +259,13 @@ async def test_one_slug_in_two_spellings_is_taken(api: Api, other: Api, first: s
     assert await refused(api, slug=second, domain="go.example") == [("TAKEN", ["slug"])]
 
 
-async def test_fifty_at_once_make_one_link(api: Api) -> None:
-    """LK-07."""
+async def test_fifty_at_once_make_one_link(opened: Services, api: Api) -> None:
+    """LK-07: over four connections of their own, as four processes have them."""
     call = {"destination": "https://example.com/", "slug": "wanted-by-fifty"}
-    answers = await asyncio.gather(*(api(CREATE, input=call) for _ in range(50)))
+    async with AsyncExitStack() as stack:
+        stores = [await stack.enter_async_context(stores_with(opened, Commands())) for _ in range(4)]
+        callers = [api.on(stores[number % 4]) for number in range(50)]
+        answers = await asyncio.gather(*(caller(CREATE, input=call) for caller in callers))
     made = [answer["createLink"] for answer in answers]
     assert sum(payload["link"] is not None for payload in made) == 1
     assert {error["code"] for payload in made for error in payload["userErrors"]} == {"TAKEN"}
