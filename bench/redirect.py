@@ -5,7 +5,7 @@ headers of a browser; a server that is not measured is idle. Ours is the redirec
 real MongoDB.
 Afterwards the journal is counted: every answer that wrk got must be in it.
 
-    python -m bench.redirect [--rounds 5] [--seconds 4] [--connections 64]
+    python -m bench.redirect [--rounds 10] [--seconds 2] [--connections 64]
 """
 
 import argparse
@@ -68,8 +68,8 @@ class Round(NamedTuple):
 def main() -> None:
     """Measure and print; exit code 1 where the figure is not reached or a click is missing."""
     parser = argparse.ArgumentParser(description="redirects a second, against nginx")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--connections", type=int, default=64)
     options = parser.parse_args()
     missing = [name for name in ("nginx", "wrk") if _found(name) is None]
