@@ -1,6 +1,7 @@
 """GraphQL over HTTP: POST and GET /graphql (https://graphql.github.io/graphql-over-http/draft)."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -80,7 +81,9 @@ class Http:
             call = await self._call(scope, headers, receive)
             started = await self._graph.start(call, viewer, request_id, _admission(scope["method"], wanted))
             if started.is_subscription or wanted.json is None:
-                await self._streams.send(started, self._authentication.until_revoked(key), receive, send)
+                await self._streams.send(
+                    started, partial(self._authentication.until_revoked, key), receive, send
+                )
                 return
             answer = await self._graph.answer(started)
         except bodies.Disconnected:

@@ -1,7 +1,8 @@
 """Server-sent events, one operation for each connection (graphql-sse protocol, distinct connections mode)."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -11,9 +12,10 @@ import msgspec
 from app import answers, failures
 from app.failures import Refusal
 from app.graphql import Graph, Started
-from domain.errors import ApiError
+from domain.errors import ApiError, LimitExceeded
 
 PING_SECONDS: Final = 12.0
+STREAMS_PER_KEY: Final = 100
 SEND_SECONDS: Final = 10.0
 """How long a frame may wait for a client that does not read; then its stream is given up."""
 
@@ -40,6 +42,7 @@ class Streams:
         draining: set when the process is to end.
         ping_seconds: how often a quiet stream shows that it lives.
         send_seconds: see SEND_SECONDS.
+        streams_per_key: streams of one key in this process.
     """
 
     def __init__(
@@ -49,14 +52,19 @@ class Streams:
         *,
         ping_seconds: float = PING_SECONDS,
         send_seconds: float = SEND_SECONDS,
+        streams_per_key: int = STREAMS_PER_KEY,
     ) -> None:
         self._graph = graph
         self._draining = draining
         self._ping_seconds = ping_seconds
         self._send_seconds = send_seconds
+        self._streams_per_key = streams_per_key
         self.counts = Counts()
+        self.per_key: Counter[str] = Counter()
 
-    async def send(self, started: Started, revoked: Awaitable[None], receive: Any, send: Any) -> None:
+    async def send(
+        self, started: Started, revoked: Callable[[], Awaitable[None]], receive: Any, send: Any
+    ) -> None:
         """Answer an operation as an event stream; whatever it reads from is closed on the way out.
 
         Args:
@@ -64,13 +72,21 @@ class Streams:
             revoked: raises when the key that it runs for is no longer good.
             receive: the ASGI channel; tells when the client leaves.
             send: the other one.
+
+        Raises:
+            LimitExceeded: its key has as many streams open in this process as it may; nothing is sent yet.
         """
+        viewer = started.bill.viewer
+        name = "" if viewer is None else viewer.key_id
+        if self.per_key[name] >= self._streams_per_key:
+            raise LimitExceeded(f"A key may have {self._streams_per_key} streams open; close some of them.")
         wire = _Wire(send, self._send_seconds)
-        await wire.start(started.request_id)
         self.counts.open += 1
+        self.per_key[name] += 1
         try:
+            await wire.start(started.request_id)
             await first_of(
-                self._pump(started, wire), self._ping(wire), revoked, _left(receive), self._draining.wait()
+                self._pump(started, wire), self._ping(wire), revoked(), _left(receive), self._draining.wait()
             )
             await wire.end()
         except ApiError as error:
@@ -80,6 +96,9 @@ class Streams:
             return  # there is no way to tell it anything; its connection ends with this call
         finally:
             self.counts.open -= 1
+            self.per_key[name] -= 1
+            if not self.per_key[name]:
+                del self.per_key[name]
 
     async def refuse(self, refusal: Refusal, request_id: str, send: Any) -> None:
         """Answer a call that cannot run to a client that reads only event streams."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.sse import STREAMS_PER_KEY
 from tests.protocols import example
 from tests.protocols.conftest import Served, serving_api
 
@@ -78,6 +79,24 @@ async def test_masked_errors(served: Served) -> None:
     assert b'{"data":{"breaks":1}}' in response.content
     assert b"INTERNAL" in response.content
     assert example.SECRET.encode() not in response.content
+
+
+async def test_more_streams_than_a_key_may_have(settings: Any) -> None:
+    """RT-06: the same limit as for sockets; a stream that ends makes room."""
+    assert STREAMS_PER_KEY == 100
+    async with serving_api(settings) as served:
+        served.api.streams._streams_per_key = 1
+        async with raw_stream(served, "subscription { forever }") as (reader, _), asyncio.timeout(5):
+            await reader.readuntil(b"event: next")
+            refused = await served.post("subscription { forever }", headers=STREAM)
+            assert refused.json()["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
+            other = await served.post("subscription { count(to: 1) }", key="admin-other", headers=STREAM)
+            assert other.status_code == 200
+        async with asyncio.timeout(2):
+            await served.happened.all_closed.wait()
+            while served.api.streams.per_key:
+                await asyncio.sleep(0.01)  # the handler ends a moment after its stream
+        assert (await served.post("subscription { count(to: 1) }", headers=STREAM)).status_code == 200
 
 
 async def test_pings(settings: Any) -> None:
