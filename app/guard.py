@@ -32,7 +32,7 @@ class Limits:
         tokens: lexical tokens, without comments; values belong into variables.
         comments: comments in it.
         depth: levels of nested fields, through fragments.
-        fields: selections of an operation with every fragment spread out.
+        fields: selections of all operations with every fragment spread out.
         aliases: of those, the ones with an alias.
         directives: of those, the directives on them.
         fragments: fragment definitions.
@@ -84,11 +84,15 @@ def check(document: DocumentNode, limits: Limits) -> None:
     _refuse_over("fragments", len(fragments), limits.fragments)
     _refuse_over("operations", operations, limits.operations)
     known: dict[str, Shape] = {}
+    selected = 0
     for definition in document.definitions:
         if isinstance(definition, FragmentDefinitionNode):
             _refuse(_fragment(definition.name.value, fragments, known), limits)
         elif isinstance(definition, OperationDefinitionNode):
-            _refuse(_whole(_own(definition), fragments, known), limits)
+            whole = _whole(_own(definition), fragments, known)
+            _refuse(whole, limits)
+            selected += whole.fields
+    _refuse_over("fields", selected, limits.fields)
 
 
 def _own(definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Own:

@@ -31,6 +31,7 @@ def nested(levels: int) -> str:
         ("query @a" + "@a" * 100 + " { hello }", "directives"),
         ("{ hello } " + " ".join(f"fragment F{n} on Query {{ hello }}" for n in range(60)), "fragments"),
         (" ".join(f"query Q{n} {{ hello }}" for n in range(30)), "operations"),
+        (" ".join(f"query Q{n} {{ {'hello ' * 100} }}" for n in range(10)), "fields"),
         ("#\n" * 1_000 + "{ hello }", "comments"),
         ("{ hello }" + " " * 200_000, "characters"),
     ],
