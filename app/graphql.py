@@ -120,6 +120,7 @@ class Graph:
         if isinstance(executor, list):
             raise Invalid(executor, "BAD_REQUEST")
         bill = await self._budget.charge(viewer, operation.requested(executor.variable_values.coerced))
+        _heed_cancellation()
         return Started(operation, executor, bill, request_id)
 
     async def answer(self, started: Started) -> dict[str, Any]:
@@ -150,6 +151,7 @@ class Graph:
         context: Context = started.executor.context_value
         async with aclosing(source) as payloads:  # type: ignore[type-var]  # Strawberry's streams are generators
             async for payload in payloads:
+                _heed_cancellation()
                 event = started.executor.build_per_event_executor(payload)
                 event.context_value = context.fork()
                 yield _answer(await self._limited(event.execute_operation, False), started.request_id)
@@ -175,6 +177,13 @@ class Graph:
         return TimedOut(
             f"The operation took longer than {self._seconds:g} s and was stopped. Ask for less at once."
         )
+
+
+def _heed_cancellation() -> None:
+    """Stop where a cancellation was dropped on the way (see app.sse.end): who left must not be served on."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _check_rights(operation: Operation, viewer: Viewer | None) -> None:

@@ -14,7 +14,7 @@ import msgspec
 from app import auth, failures, payloads
 from app.auth import Authentication
 from app.graphql import Graph
-from app.sse import first_of
+from app.sse import end, first_of
 from domain.access import Viewer
 from domain.errors import ApiError, BadRequest, Lagged, LimitExceeded
 
@@ -113,25 +113,23 @@ class Socket:
 
     async def run(self) -> None:
         """Serve until the client leaves or breaks a rule, or the process drains; streams end first."""
-        end: Closed | None = None
+        why: Closed | None = None
         try:
             await first_of(self._read(), self._watch_key(), self._until_drained(), self._broken)
         except Closed as closed:
-            end = closed
+            why = closed
         except Gone:
             return
         except Exception as error:  # noqa: BLE001 - the rim: what nobody expected is logged and masked
             request_id = self._shared.request_ids()
             failures.thrown(error, request_id)
-            end = Closed(1011, f"INTERNAL: quote {request_id} when you ask about it")
+            why = Closed(1011, f"INTERNAL: quote {request_id} when you ask about it")
         finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await end(self._tasks)
             if self._viewer is not None:
                 self._forget(self._viewer)
-        if end is not None:
-            await self._close(end)
+        if why is not None:
+            await self._close(why)
 
     def _forget(self, viewer: Viewer) -> None:
         self._shared.per_key[viewer.key_id] -= 1
@@ -224,8 +222,8 @@ class Socket:
         request_id = self._shared.request_ids()
         try:
             await self._run(name, call, viewer, request_id)
-        except Closed as end:
-            self._break(end)
+        except Closed as closed:
+            self._break(closed)
         except Lagged as lagged:
             self._break(Closed(4008, lagged.message))
         except Gone:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -16,6 +16,7 @@ from domain.errors import ApiError, LimitExceeded
 
 PING_SECONDS: Final = 12.0
 STREAMS_PER_KEY: Final = 100
+RECANCEL_SECONDS: Final = 0.1
 SEND_SECONDS: Final = 10.0
 """How long a frame may wait for a client that does not read; then its stream is given up."""
 
@@ -179,8 +180,22 @@ async def first_of(*works: Awaitable[Any]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(tasks)
     for task in done:
         task.result()
+
+
+async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel `tasks` and wait until they have cleaned up behind them.
+
+    A cancellation is repeated until it is heard: `asyncio.wait_for` of Python 3.11, which libraries use, drops one
+    that comes in the moment in which its work is done.
+    """
+    waiting = set(tasks)
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        ended, waiting = await asyncio.wait(waiting, timeout=RECANCEL_SECONDS)
+        for task in ended:
+            if not task.cancelled():
+                task.exception()  # looked at: nobody is concerned any more

@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.sockets import Limits, Socket
+from storage.budgets import Taken
 from tests.protocols import example
 from tests.protocols.conftest import Served, closing, hear, say, serving_api
 
@@ -353,6 +354,33 @@ async def test_what_nobody_expected(served: Served, monkeypatch: pytest.MonkeyPa
     assert code == 1011
     assert reason.startswith("INTERNAL")
     assert example.SECRET not in reason
+
+
+class DeafBuckets:
+    """Drops a cancellation and answers all the same, as redis-py's connecting can on Python 3.11."""
+
+    async def take(self, workspace_id: str, key_id: str, points: float, owed: float) -> Taken:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return Taken(allowed=True, available=1)
+        raise AssertionError("the event is never set")
+
+
+@pytest.mark.parametrize("completed", [True, False])
+async def test_dropped_cancellations(settings: Any, completed: bool) -> None:
+    """Who completed or left before the operation began is not served on, and the socket's handler ends."""
+    async with serving_api(settings, buckets=DeafBuckets()) as served:
+        async with served.connected() as socket:
+            await say(socket, subscribe("1", "subscription { forever }"))
+            if completed:
+                await say(socket, {"id": "1", "type": "complete"})
+            await say(socket, {"type": "ping"})
+            assert await hear(socket) == {"type": "pong"}
+        async with asyncio.timeout(2):
+            while served.api.websockets.shared.counts.open:
+                await asyncio.sleep(0.01)  # the handler ends a moment after the connection
+        assert served.happened.opened == 0
 
 
 async def test_draining(settings: Any) -> None:
