@@ -363,8 +363,8 @@ class DeafBuckets:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            return Taken(allowed=True, available=1)
-        raise AssertionError("the event is never set")
+            return Taken(allowed=True, available=points + owed)
+        raise AssertionError(f"nobody cancelled {key_id} of {workspace_id}")
 
 
 @pytest.mark.parametrize("completed", [True, False])
