@@ -188,8 +188,8 @@ async def first_of(*works: Awaitable[Any]) -> None:
 async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel `tasks` and wait until they have cleaned up behind them.
 
-    A cancellation is repeated until it is heard: `asyncio.wait_for` of Python 3.11, which libraries use, drops
-    one that comes in the moment in which its work is done.
+    A cancellation is repeated until it is heard: `asyncio.wait_for` of Python 3.11, which libraries use,
+    drops one that comes in the moment in which its work is done.
     """
     waiting = set(tasks)
     while waiting:
