@@ -1,8 +1,8 @@
 """From the answered click to the subscriber: how long it takes over the real processes.
 
-`python -m app serve` runs with embedded engines. One WebSocket subscriber listens while a link is followed at a
-steady rate. A click's latency is from the moment its redirect was answered to the moment its frame was read,
-both on this machine's clock.
+`python -m app serve` runs with embedded engines. One WebSocket subscriber listens while a link is followed
+at a steady rate. A click's latency is from the moment its redirect was answered to the moment its frame was
+read, both on this machine's clock.
 
     python -m bench.latency [--clicks 500] [--per-second 50]
 """
@@ -25,7 +25,10 @@ from tests.application import Application, running
 NEEDED_P95_MS: Final = 250
 NEEDED_P99_MS: Final = 1_000
 FEED: Final = "subscription { clicks { clicks { referrer } gap { reason } } }"
-BROWSER: Final = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
+BROWSER: Final = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/142.0.0.0 Safari/537.36"
+)
 
 
 async def main(clicks: int, per_second: float) -> int:

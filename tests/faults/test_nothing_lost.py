@@ -32,7 +32,10 @@ query ($after: String) {
 
 @pytest.fixture
 async def application(tmp_path: Path) -> Any:
-    async with running(tmp_path, "--worker-processes", "2", "--redirect-processes", "2") as application:
+    processes = ("--worker-processes", "2", "--redirect-processes", "2")
+    # The books are read page by page, which costs more than a key may usually spend.
+    budget = {"LINKGRAPH_COST_BUDGET": "10000000", "LINKGRAPH_COST_RESTORE_PER_SECOND": "1000000"}
+    async with running(tmp_path, *processes, environment=budget) as application:
         yield application
 
 
