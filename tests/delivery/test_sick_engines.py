@@ -1,0 +1,109 @@
+"""Engines that die while clicks are shipped: nothing is lost, nothing doubled, readers see each click once."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from pymongo.errors import PyMongoError
+
+from app import embedded, services
+from app.embedded import Engines
+from app.services import Services
+from app.settings import Settings
+from domain.clicks import EVERY_CLICK
+from domain.errors import Unavailable
+from storage import mongo
+from tests.delivery.workers import Worker, journal, visit
+
+WORKSPACE = visit().workspace_id
+
+
+@pytest.fixture
+async def engines(tmp_path: Path) -> AsyncIterator[Engines]:
+    """A MongoDB and a Redis of this test's own, started again when they die."""
+    async with embedded.running(tmp_path) as each:
+        yield each
+
+
+@pytest.fixture
+async def own(engines: Engines, tmp_path: Path) -> AsyncIterator[Services]:
+    settings = Settings(
+        data_dir=tmp_path,
+        mongodb_url=engines.mongodb_url,
+        redis_url=engines.redis_url,
+        mongodb_database=f"test_{secrets.token_hex(4)}",
+    )
+    async with services.open(settings, "worker") as opened:
+        await mongo.ensure_indexes(opened.database)
+        yield opened
+
+
+async def kill(process_id: int | None) -> None:
+    assert process_id is not None
+    os.kill(process_id, signal.SIGKILL)
+
+
+async def step_down(opened: Services) -> None:
+    with contextlib.suppress(PyMongoError):  # the connection may end with the answer
+        await opened.database.client.admin.command("replSetStepDown", 2, force=True)
+
+
+async def read(opened: Services, seen: Counter[str]) -> None:
+    """Read the feed for ever; comes back with its cursor where MongoDB was away."""
+    cursor: str | None = None
+    while True:
+        try:
+            async with contextlib.aclosing(
+                opened.click_feed.follow(WORKSPACE, EVERY_CLICK, cursor)
+            ) as batches:
+                async for batch in batches:
+                    assert batch.gap is None
+                    seen.update(click.id for click in batch.clicks)
+                    cursor = batch.cursor
+        except Unavailable:
+            await asyncio.sleep(0.1)  # a client's pause before it comes back
+
+
+@pytest.mark.parametrize("sickness", ["mongod killed", "stepped down", "redis killed"])
+async def test_clicks_survive_their_engines(engines: Engines, own: Services, sickness: str) -> None:
+    """CL-04, CL-05, CL-13: three times in the middle of the load; then the books agree to the last click."""
+    blows: dict[str, Callable[[], Awaitable[None]]] = {
+        "mongod killed": lambda: kill(engines.mongodb.process_id),
+        "stepped down": lambda: step_down(own),
+        "redis killed": lambda: kill(engines.redis.process_id),
+    }
+    writer, workers, seen = journal(own), [Worker(own), Worker(own)], Counter[str]()
+    behind = [
+        asyncio.create_task(work)
+        for work in (own.click_feed.hub.keep(), read(own, seen), *(worker.run() for worker in workers))
+    ]
+    try:
+        await asyncio.sleep(
+            0.5
+        )  # the reader begins before the first click; there is nothing to await from here
+        for _ in range(3):
+            for _ in range(30):
+                for _ in range(10):
+                    writer.append(visit())
+                await asyncio.sleep(0.01)  # the load: 1,000 clicks a second
+            await blows[sickness]()
+        async with asyncio.timeout(40):
+            while len(seen) < 900:
+                await asyncio.sleep(0.05)  # the reader counts: there is no event to await
+    finally:
+        for worker in workers:
+            worker.stopping.set()
+        for task in behind[:2]:
+            task.cancel()
+        await asyncio.gather(*behind, return_exceptions=True)
+        writer.close()
+    assert set(seen.values()) == {1}
+    assert await own.database.clicks.count_documents({}) == 900
+    rows = await own.database.stats.find({}).to_list()
+    assert sum(row["kinds"]["HUMAN"] for row in rows) == 900
