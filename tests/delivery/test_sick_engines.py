@@ -1,4 +1,4 @@
-"""Engines that die while clicks are shipped: nothing is lost, nothing doubled, readers see each click once."""
+"""Engines that die while clicks are shipped: nothing is lost or doubled, readers see each click once."""
 
 import asyncio
 import contextlib
