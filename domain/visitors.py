@@ -12,6 +12,8 @@ SALT_BYTES: Final = 32
 KEPT_DAYS: Final = 2
 """Days that a salt outlives its own, so that a late process still agrees; then nobody can repeat a hash."""
 
+Keyed = blake2b
+
 
 class Salt(msgspec.Struct, frozen=True, kw_only=True):
     """The secret of one UTC day, shared by every redirect process.
@@ -64,14 +66,20 @@ def network_of(address: str) -> str:
     return str(ipaddress.ip_address(int(parsed) >> 64 << 64))
 
 
-def hash_of(secret: bytes, workspace_id: str, network: str, agent: str) -> bytes:
-    """A visitor's name for one UTC day in one workspace: 16 bytes of keyed BLAKE2b (RFC 7693).
+def keyed(secret: bytes) -> Keyed:
+    """The hash of a day's secret before anything else is hashed: keyed BLAKE2b (RFC 7693), 16 bytes."""
+    return blake2b(key=secret, digest_size=16)
+
+
+def hash_of(day: Keyed, workspace_id: str, network: str, agent: str) -> bytes:
+    """A visitor's name for one UTC day in one workspace, 16 bytes.
 
     Args:
-        secret: the day's salt; the next day and another workspace give unlinkable names.
+        day: see keyed; the next day and another workspace give unlinkable names.
         workspace_id: whose link was followed.
         network: see network_of.
         agent: the User-Agent as the journal keeps it.
     """
-    told_apart = f"{workspace_id}\n{network}\n{agent}".encode()
-    return blake2b(told_apart, key=secret, digest_size=16).digest()
+    name = day.copy()
+    name.update(f"{workspace_id}\n{network}\n{agent}".encode())
+    return name.digest()

@@ -24,7 +24,7 @@ class Purpose(IntEnum):
     PREFETCH = 2
 
 
-class Visit(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Visit(msgspec.Struct, frozen=True, gc=False):
     """What the redirect saw of one request: everything that rules are matched against. See VisitRecord.
 
     Args:

@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 
 from redirect import requests, responses
 from redirect.app import Redirect
+from redirect.outbox import Outbox
 from redirect.responses import Refused
 
 HEAD_BYTES: Final = requests.TARGET_BYTES + requests.HEADERS_BYTES
@@ -29,6 +30,8 @@ _ODD: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"u
 def speaking_for(redirect: Redirect) -> type[asyncio.Protocol]:
     """The protocol class for uvicorn's `http` option that answers for `redirect`."""
 
+    outbox = Outbox(asyncio.get_running_loop())
+
     class Bound(RedirectProtocol):
         def __init__(
             self,
@@ -39,6 +42,7 @@ def speaking_for(redirect: Redirect) -> type[asyncio.Protocol]:
         ) -> None:
             super().__init__(config, server_state, app_state, _loop)
             self.redirect = redirect
+            self.outbox = outbox
 
     return Bound
 
@@ -51,6 +55,7 @@ class RedirectProtocol(HttpToolsProtocol):
     """
 
     redirect: Redirect
+    outbox: Outbox
 
     def __init__(
         self,
@@ -143,6 +148,11 @@ class RedirectProtocol(HttpToolsProtocol):
         if not self._answered:
             super().on_message_complete()
 
+    def shutdown(self) -> None:
+        """Close the connection when its last answer has left."""
+        self.outbox.flush()
+        super().shutdown()
+
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection; one that was used since the timer was set gets the rest of its time."""
         idle = self.loop.time() - self._answered_at
@@ -183,7 +193,7 @@ class RedirectProtocol(HttpToolsProtocol):
         if own is not self._own:  # uvicorn makes a new list each second, with a new Date
             self._own = own
             self._own_lines = b"".join([name + b": " + value + b"\r\n" for name, value in own])
-        self.transport.write(answer.first_line + self._own_lines + answer.rest)
+        self.outbox.put(self.transport, answer.first_line + self._own_lines + answer.rest)
 
     def _refuse(self, status: int) -> NoReturn:
         """Leave the parser for `data_received`, which refuses with this status."""
@@ -199,6 +209,7 @@ class RedirectProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False  # an earlier request of this connection still gets its answer
             return
         self._write(responses.page(status))
+        self.outbox.flush()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._unset_keepalive_if_required()

@@ -7,7 +7,7 @@ from typing import Final
 
 from domain import visitors
 from domain.errors import Unavailable
-from domain.visitors import Salt, SaltStore
+from domain.visitors import Keyed, Salt, SaltStore
 
 RENEWAL_SECONDS: Final = 600.0
 RETRY_SECONDS: Final = 2.0
@@ -25,11 +25,11 @@ class Salts:
         self._store = store
         self._now_ms = now_ms
         self._random_bytes = random_bytes
-        self._secrets: dict[int, bytes] = {}
+        self._days: dict[int, Keyed] = {}
 
-    def at(self, at_ms: int) -> bytes | None:
-        """The secret of an instant's UTC day; None while it is not known."""
-        return self._secrets.get(at_ms // visitors.DAY_MS)
+    def at(self, at_ms: int) -> Keyed | None:
+        """The keyed hash of an instant's UTC day; None while its salt is not known."""
+        return self._days.get(at_ms // visitors.DAY_MS)
 
     async def renew(self) -> None:
         """Agree on today's and tomorrow's salts and forget old ones, here and in the store.
@@ -39,12 +39,12 @@ class Salts:
         """
         today = visitors.day_of(self._now_ms())
         for day in (today, today + 1):
-            if day not in self._secrets:
+            if day not in self._days:
                 proposed = Salt(id=visitors.name_of(day), secret=self._random_bytes(visitors.SALT_BYTES))
-                self._secrets[day] = (await self._store.agreed(proposed)).secret
+                self._days[day] = visitors.keyed((await self._store.agreed(proposed)).secret)
         oldest = today - visitors.KEPT_DAYS
-        for day in [day for day in self._secrets if day < oldest]:
-            del self._secrets[day]
+        for day in [day for day in self._days if day < oldest]:
+            del self._days[day]
         await self._store.forget(visitors.name_of(oldest))
 
     async def keep(self) -> None:

@@ -17,6 +17,7 @@ LANGUAGES_CHARACTERS: Final = 256
 REFERRER_BYTES: Final = 300
 """Enough for scheme and host; a host name has at most 253 characters."""
 QUERY_CHARACTERS: Final = 8_192
+_FOLLOW: Final = Purpose.FOLLOW
 _PURPOSES: Final = (b"sec-purpose", b"purpose", b"x-moz", b"x-purpose")
 
 _network_of = lru_cache(8_192)(visitors.network_of)
@@ -46,6 +47,7 @@ class Reader:
         self._places = places
         self._now_ms = now_ms
         self._country_header = country_header.lower().encode()
+        self._notable = frozenset((*_PURPOSES, b"sec-gpc", b"x-forwarded-for"))
         self._places_known = places.known or bool(country_header)
 
     def client_of(self, headers: Mapping[bytes, bytes], peer: str) -> str:
@@ -74,25 +76,27 @@ class Reader:
         at_ms = self._now_ms()
         agent = get(b"user-agent", b"")[:AGENT_CHARACTERS].decode("latin-1")
         referer = get(b"referer")
-        client = peer if b"x-forwarded-for" not in headers else self.client_of(headers, peer)
+        plain = self._notable.isdisjoint(headers)
+        client = peer if plain else self.client_of(headers, peer)
         place = self._place(headers, peer, client) if self._places_known else UNKNOWN
         visitor = b""
-        if get(b"sec-gpc") == b"1":  # Global Privacy Control: counted, not told apart, its country at most
-            place = Place(place.country)
-        elif (salt := self._salts.at(at_ms)) is not None:
-            visitor = visitors.hash_of(salt, workspace_id, _network_of(client), agent)
+        if not plain and get(b"sec-gpc") == b"1":  # Global Privacy Control: counted, not told apart,
+            place = Place(place.country)  # its country at most
+        elif (day := self._salts.at(at_ms)) is not None:
+            visitor = visitors.hash_of(day, workspace_id, _network_of(client), agent)
+        # By position, in Visit's order: matching names takes longer than everything else here.
         return Visit(
-            at_ms=at_ms,
-            purpose=_purpose(headers, method),
-            agent=agent,
-            languages=get(b"accept-language", b"")[:LANGUAGES_CHARACTERS].decode("latin-1"),
-            referrer="" if referer is None else _host_of(referer[:REFERRER_BYTES]),
-            visitor=visitor,
-            country=place.country,
-            region=place.region,
-            city=place.city,
-            qr=bool(query) and _scanned(query),
-            query=query[:QUERY_CHARACTERS],
+            at_ms,
+            _FOLLOW if plain and method == "GET" else _purpose(headers, method),
+            agent,
+            get(b"accept-language", b"")[:LANGUAGES_CHARACTERS].decode("latin-1"),
+            "" if referer is None else _host_of(referer[:REFERRER_BYTES]),
+            visitor,
+            place.country,
+            place.region,
+            place.city,
+            bool(query) and _scanned(query),
+            query[:QUERY_CHARACTERS],
         )
 
     def _place(self, headers: Mapping[bytes, bytes], peer: str, client: str) -> Place:

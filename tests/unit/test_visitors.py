@@ -12,7 +12,7 @@ SECRET = b"s" * 32
 def hashed(
     address: str, agent: str = "agent", *, secret: bytes = SECRET, workspace_id: str = "ws_01"
 ) -> bytes:
-    return visitors.hash_of(secret, workspace_id, visitors.network_of(address), agent)
+    return visitors.hash_of(visitors.keyed(secret), workspace_id, visitors.network_of(address), agent)
 
 
 def test_one_visitor_has_one_name() -> None:
