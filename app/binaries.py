@@ -20,7 +20,7 @@ _PACKAGES: Final = {"libcurl.so.4": "libcurl4", "libssl.so.3": "libssl3"}
 _LIBCURL: Final = "libcurl.so.4"
 
 
-class Missing(Exception):  # noqa: N818 - what the operator reads: the engine is missing
+class Missing(Exception):
     """An engine's program is not on this machine, or cannot run on it; the message names the ways out."""
 
 

@@ -10,25 +10,25 @@ MAX_BYTES: Final = 1024 * 1024
 BODY_SECONDS: Final = 10.0
 
 
-class TooLarge(ApiError):  # noqa: N818 - named like the others of domain/errors.py
+class TooLarge(ApiError):
     """The body is larger than one request may be."""
 
     code, status = "BAD_REQUEST", 413
 
 
-class WrongMediaType(ApiError):  # noqa: N818 - named like the others of domain/errors.py
+class WrongMediaType(ApiError):
     """The body is not plain `application/json` in UTF-8."""
 
     code, status = "BAD_REQUEST", 415
 
 
-class TooSlow(ApiError):  # noqa: N818 - named like the others of domain/errors.py
+class TooSlow(ApiError):
     """The body did not arrive in time."""
 
     code, status = "BAD_REQUEST", 408
 
 
-class Disconnected(Exception):  # noqa: N818 - an event, not an error: there is nobody left to tell
+class Disconnected(Exception):
     """The client left before its request was complete."""
 
 

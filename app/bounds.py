@@ -19,7 +19,7 @@ _LINGER_SECONDS: Final = 1.0
 """How long a refused client may go on sending, so that it gets to read why."""
 
 
-class TooLarge(Exception):  # noqa: N818 - what the client reads
+class TooLarge(Exception):
     """Leaves the parser, which reports back through `send_400_response`."""
 
 

@@ -25,7 +25,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _log = logging.getLogger(__name__)
 
 
-class Failed(Exception):  # noqa: N818 - the field's word
+class Failed(Exception):
     """A program does not come up, and starting it again will not help; the message says which and why."""
 
 

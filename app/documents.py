@@ -37,7 +37,7 @@ _LIMIT_TEXTS: Final = (
 )
 
 
-class Invalid(Exception):  # noqa: N818 - the specification's word for a document or its variables
+class Invalid(Exception):
     """A document that is not valid GraphQL for this schema, with every error found."""
 
     def __init__(self, errors: Sequence[GraphQLError], code: str = "GRAPHQL_VALIDATION_FAILED") -> None:

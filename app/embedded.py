@@ -35,7 +35,7 @@ _ASK_AGAIN_SECONDS: Final = 0.02
 """Neither engine tells when it starts to listen, so it is asked."""
 
 
-class DataDirInUse(Exception):  # noqa: N818 - what the operator reads
+class DataDirInUse(Exception):
     """Another process runs on this data directory; the message names it."""
 
 

@@ -20,19 +20,19 @@ _METHODS: Final = {"GET", "POST"}
 _PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
 
 
-class NotAcceptable(ApiError):  # noqa: N818 - named like the others of domain/errors.py
+class NotAcceptable(ApiError):
     """The client takes none of the media types that this operation can be answered in."""
 
     code, status = "BAD_REQUEST", 406
 
 
-class WrongMethod(ApiError):  # noqa: N818 - named like the others of domain/errors.py
+class WrongMethod(ApiError):
     """Only GET and POST are methods of the graph, and GET only for queries."""
 
     code, status = "BAD_REQUEST", 405
 
 
-class NoSuchPath(ApiError):  # noqa: N818 - named like the others of domain/errors.py
+class NoSuchPath(ApiError):
     """The address is none of the API's."""
 
     code, status = "BAD_REQUEST", 404

@@ -21,7 +21,7 @@ _SWEEP_TICKS: Final = 20
 """Ticks of uvicorn's, 0.1 s each, between two looks at who takes too long."""
 
 
-class PortTaken(Exception):  # noqa: N818 - what the operator reads
+class PortTaken(Exception):
     """A port cannot be bound; the message names it and its option."""
 
 

@@ -16,7 +16,7 @@ PublicUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#\s]+/?$")]
 _SECRET = {"mongodb_url", "redis_url", "admin_key"}
 
 
-class Misconfigured(Exception):  # noqa: N818 - what the operator reads
+class Misconfigured(Exception):
     """A setting cannot be used; the message names it, its option and what would be right."""
 
 

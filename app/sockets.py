@@ -49,7 +49,7 @@ class Counts:
     refused: int = 0
 
 
-class Closed(Exception):  # noqa: N818 - how a socket ends, also a good end
+class Closed(Exception):
     """The socket is to be closed, with a code of the protocol."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -58,7 +58,7 @@ class Closed(Exception):  # noqa: N818 - how a socket ends, also a good end
         self.reason = reason
 
 
-class Gone(Exception):  # noqa: N818 - an event, not an error
+class Gone(Exception):
     """The client is gone: there is nobody left to tell anything."""
 
 

@@ -24,7 +24,7 @@ _COMPLETE: Final = b"event: complete\ndata:\n\n"
 _encode = msgspec.json.Encoder().encode
 
 
-class Stalled(Exception):  # noqa: N818 - what the client does: it does not read
+class Stalled(Exception):
     """A frame waited longer than SEND_SECONDS for a client that does not read."""
 
 

@@ -18,7 +18,7 @@ class UserErrorCode(StrEnum):
 
 
 class UserError(msgspec.Struct, frozen=True):
-    """One expected failure: what was wrong, with the value and what would be right, and the input field it names."""
+    """One expected failure: what was wrong, with the value and what would be right, and which field."""
 
     code: UserErrorCode
     message: str
@@ -29,8 +29,8 @@ class UserError(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, field=(*path, *self.field))
 
 
-class Rejected(Exception):  # noqa: N818 - the domain's word: an input is rejected, nothing broke
-    """Raised by domain functions when an input breaks rules; carries every problem found, not just the first."""
+class Rejected(Exception):
+    """Raised by domain functions when an input breaks rules; carries every problem found, not the first."""
 
     def __init__(self, *errors: UserError) -> None:
         super().__init__("; ".join(error.message for error in errors))

@@ -28,7 +28,7 @@ MAX_PAYLOAD_BYTES: Final = 64 * 1024
 _decode = msgspec.msgpack.Decoder(VisitRecord).decode
 
 
-class TornFrame(Exception):  # noqa: N818 - the field's term
+class TornFrame(Exception):
     """A frame whose payload does not fit its CRC: being written right now, or cut off with its process."""
 
 

@@ -48,11 +48,11 @@ class Stretch(msgspec.Struct, frozen=True):
     entries: tuple[Entry, ...]
 
 
-class Moved(Exception):  # noqa: N818 - not an error: somebody else has shipped the stretch
+class Moved(Exception):
     """The journal's offset in the ledger is not the stretch's start: read it again and go on from there."""
 
 
-class JournalClosed(Exception):  # noqa: N818 - not an error: there is nothing left to do
+class JournalClosed(Exception):
     """The journal was shipped completely and closed before; only its folder is left."""
 
 

@@ -64,7 +64,7 @@ class Tombstone(msgspec.Struct, frozen=True):
     version: int
 
 
-class Damaged(Exception):  # noqa: N818 - what the link is, not what went wrong here
+class Damaged(Exception):
     """A stored link that cannot be read as one; only a hand in the database makes such a thing."""
 
 

@@ -18,7 +18,7 @@ _AUTHORITY_END: Final = re.compile(r"[/?#]")
 _SCHEME: Final = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*):")
 
 
-class Unfit(ValueError):  # noqa: N818 - it is the URL that is unfit; nothing broke
+class Unfit(ValueError):
     """A text that is no URL to send visitors to; its message is the rest of a sentence about the field."""
 
     code = UserErrorCode.INVALID

@@ -56,7 +56,7 @@ _NOT_STARTED: Final = 404
 """A link that has not started is not there yet: its existence is not told before its time."""
 
 
-class Refused(Exception):  # noqa: N818 - not an error: an answer that is no redirect
+class Refused(Exception):
     """This request gets a page with `status`, and where it can be repeated, the seconds after which."""
 
     def __init__(self, status: int, *, retry_after_seconds: int | None = None) -> None:

@@ -11,7 +11,7 @@ _NATIVE = (datetime, bytes)
 
 
 def to_document(value: msgspec.Struct) -> dict[str, Any]:
-    """The document of a value; enums become their names, tuples lists, datetimes and bytes stay as BSON has them."""
+    """The document of a value; enums become their names, datetimes and bytes stay as BSON has them."""
     document: dict[str, Any] = msgspec.to_builtins(value, builtin_types=_NATIVE)
     if "id" in document:
         return {"_id": document.pop("id"), **document}

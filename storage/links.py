@@ -28,7 +28,7 @@ _ROUNDS: Final = 10
 _KEPT: Final = {"deleted_at": {"$exists": False}}
 
 
-class _Stale(Exception):  # noqa: N818 - the domain's word
+class _Stale(Exception):
     """Raised inside a transaction to undo it: the link is not what the caller saw."""
 
 

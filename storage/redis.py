@@ -1,4 +1,4 @@
-"""The connection to Redis: channels that carry news between processes. Nothing is kept there that MongoDB does not have."""
+"""The connection to Redis, which carries news between processes and keeps nothing that MongoDB lacks."""
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry

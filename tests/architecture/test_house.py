@@ -135,7 +135,8 @@ def test_no_lock_names_a_registry() -> None:
 def test_every_setting_is_documented() -> None:
     from app.settings import Settings
 
-    documented = set(re.findall(r"^#?\s*(LINKGRAPH_[A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    example = (ROOT / ".env.example").read_text()
+    documented = set(re.findall(r"^#?\s*(LINKGRAPH_[A-Z_]+)=", example, re.MULTILINE))
     assert documented == {f"LINKGRAPH_{name.upper()}" for name in Settings.__struct_fields__}
 
 
