@@ -8,20 +8,20 @@ from typing import Final
 import strawberry
 
 from app import graph, services, serving
-from app import sockets as protocol
-from app.auth import Authentication, Lookup
-from app.endpoint import Endpoint
-from app.graphiql import GraphiQL
-from app.graphql import EXECUTION_SECONDS, Contexts, Graph
+from app.graphql import sockets as protocol
+from app.graphql.auth import Authentication, Lookup
+from app.graphql.endpoint import Endpoint
+from app.graphql.graphiql import GraphiQL
+from app.graphql.http import Http
+from app.graphql.limits import Buckets, Budget
+from app.graphql.operations import EXECUTION_SECONDS, Contexts, Graph
+from app.graphql.origins import Cors, Origins
+from app.graphql.sse import Streams
+from app.graphql.websocket import WebSockets
 from app.health import Operations, Readiness
-from app.http import Http
-from app.limits import Buckets, Budget
 from app.metrics import Metrics
-from app.origins import Cors, Origins
 from app.services import Services
 from app.settings import Settings
-from app.sse import Streams
-from app.websocket import WebSockets
 from domain import keys
 from domain.access import Viewer
 from schema.context import Context

@@ -13,9 +13,10 @@ import strawberry
 import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 
-from app import serving, sockets
+from app import serving
 from app.api import Api
-from app.limits import Buckets
+from app.graphql import sockets
+from app.graphql.limits import Buckets
 from app.settings import Settings
 from domain.access import Viewer
 from storage import mongo, redis

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.auth import Authentication
+from app.graphql.auth import Authentication
 from domain.access import Scope, Viewer
 from domain.errors import Unauthenticated
 from tests.protocols import example

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from app.limits import Budget
+from app.graphql.limits import Budget
 from domain.access import Scope, Viewer
 from domain.errors import QueryTooComplex, RateLimited
 from storage import redis

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from graphql import OperationType
 
-from app.documents import Documents
+from app.graphql.documents import Documents
 from domain.access import Scope
 from tests.protocols import example
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 
-from app.graphiql import FOLDER
+from app.graphql.graphiql import FOLDER
 from app.settings import Settings
 from tests.protocols.conftest import Served, serving_api
 

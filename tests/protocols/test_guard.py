@@ -3,9 +3,9 @@
 import pytest
 from graphql import get_introspection_query, parse
 
-from app import guard
-from app.documents import Documents, Invalid
-from app.guard import Limits
+from app.graphql import guard
+from app.graphql.documents import Documents, Invalid
+from app.graphql.guard import Limits
 from domain.errors import QueryTooComplex
 from tests.protocols import example
 

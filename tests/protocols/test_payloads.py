@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import payloads
+from app.graphql import payloads
 from domain.errors import BadRequest
 
 

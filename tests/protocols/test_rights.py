@@ -4,7 +4,7 @@ import pytest
 from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type
 
 from app import graph
-from app.documents import Documents
+from app.graphql.documents import Documents
 from app.settings import Settings
 from domain.access import Scope, Viewer
 from tests.protocols import example

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.sse import STREAMS_PER_KEY
+from app.graphql.sse import STREAMS_PER_KEY
 from tests.protocols import example
 from tests.protocols.conftest import Served, serving_api
 

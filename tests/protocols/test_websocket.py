@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from app.sockets import Limits, Socket
+from app.graphql.sockets import Limits, Socket
 from storage.budgets import Taken
 from tests.protocols import example
 from tests.protocols.conftest import Served, closing, hear, say, serving_api

@@ -10,11 +10,11 @@ import strawberry
 from graphql import ExecutionResult, Executor, OperationType, create_source_event_stream
 from strawberry.execution import optimized_is_awaitable
 
-from app import failures
-from app.costs import Operation
-from app.documents import Documents, Invalid
-from app.limits import Bill, Budget
-from app.payloads import Call
+from app.graphql import failures
+from app.graphql.costs import Operation
+from app.graphql.documents import Documents, Invalid
+from app.graphql.limits import Bill, Budget
+from app.graphql.payloads import Call
 from domain.access import Viewer
 from domain.errors import Forbidden, TimedOut, Unauthenticated
 
@@ -180,7 +180,7 @@ class Graph:
 
 
 def _heed_cancellation() -> None:
-    """Stop where a cancellation was dropped on the way (see app.sse.end): who left must not be served on."""
+    """Stop where a cancellation was dropped on the way (see app.graphql.sse.end): who left is not served on."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

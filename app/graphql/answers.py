@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from app.failures import Refusal
-from app.negotiation import JSON
+from app.graphql.failures import Refusal
+from app.graphql.negotiation import JSON
 
 _encode = msgspec.json.Encoder().encode
 _CHALLENGE: Final = b'Bearer realm="linkgraph"'

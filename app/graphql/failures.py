@@ -10,7 +10,7 @@ from pymongo.errors import ConnectionFailure, ExecutionTimeout
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from app.documents import Invalid
+from app.graphql.documents import Invalid
 from domain.errors import ApiError, BadRequest, Rejected, Unavailable
 
 _AWAY: Final = (ConnectionFailure, ExecutionTimeout, RedisConnectionError, RedisTimeoutError)

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from app.graphiql import ASSETS_PATH, GraphiQL
-from app.http import Http
-from app.negotiation import accept
-from app.websocket import WebSockets
+from app.graphql.graphiql import ASSETS_PATH, GraphiQL
+from app.graphql.http import Http
+from app.graphql.negotiation import accept
+from app.graphql.websocket import WebSockets
 
 PATH: Final = "/graphql"
 

@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-from app import auth
-from app.auth import Authentication
-from app.graphql import Graph
-from app.origins import Origins
-from app.sockets import Limits, Shared, Socket
+from app.graphql import auth
+from app.graphql.auth import Authentication
+from app.graphql.operations import Graph
+from app.graphql.origins import Origins
+from app.graphql.sockets import Limits, Shared, Socket
 from domain.errors import ApiError, BadRequest
 
 PROTOCOL: Final = "graphql-transport-ws"

@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from app import auth, failures, payloads
-from app.auth import Authentication
-from app.graphql import Graph
-from app.sse import end, first_of
+from app.graphql import auth, failures, payloads
+from app.graphql.auth import Authentication
+from app.graphql.operations import Graph
+from app.graphql.sse import end, first_of
 from domain.access import Viewer
 from domain.errors import ApiError, BadRequest, Lagged, LimitExceeded
 

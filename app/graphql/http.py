@@ -7,13 +7,13 @@ from urllib.parse import parse_qsl
 
 from graphql import OperationType
 
-from app import answers, auth, bodies, failures, payloads
-from app.auth import Authentication
-from app.graphql import Admit, Graph
-from app.negotiation import EVENTS, JSON, RESPONSE, Accept, accept
-from app.origins import Origins
-from app.payloads import Call
-from app.sse import Streams
+from app.graphql import answers, auth, bodies, failures, payloads
+from app.graphql.auth import Authentication
+from app.graphql.negotiation import EVENTS, JSON, RESPONSE, Accept, accept
+from app.graphql.operations import Admit, Graph
+from app.graphql.origins import Origins
+from app.graphql.payloads import Call
+from app.graphql.sse import Streams
 from domain.errors import ApiError, BadRequest, Forbidden
 
 _METHODS: Final = {"GET", "POST"}

@@ -20,8 +20,8 @@ from graphql import (
 )
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
-from app import guard
-from app.costs import Operation, Reader
+from app.graphql import guard
+from app.graphql.costs import Operation, Reader
 from domain.errors import BadRequest, QueryTooComplex
 
 CACHE_BYTES: Final = 32 * 1024 * 1024

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-FOLDER: Final = Path(__file__).resolve().parent.parent / "dashboard" / "graphiql"
+FOLDER: Final = Path(__file__).resolve().parents[2] / "dashboard" / "graphiql"
 ASSETS_PATH: Final = "/graphql/assets/"
 
 _SUFFIXES: Final = {".js", ".css"}

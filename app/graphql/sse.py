@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from app import answers, failures
-from app.failures import Refusal
-from app.graphql import Graph, Started
+from app.graphql import answers, failures
+from app.graphql.failures import Refusal
+from app.graphql.operations import Graph, Started
 from domain.errors import ApiError, LimitExceeded
 
 PING_SECONDS: Final = 12.0
