@@ -1,17 +1,16 @@
 """Drafts: what a caller wants a link to be, and the judgement of it, field by field."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain import attributes, instants, slugs, targets, texts, utm
+from domain import attributes, fields, slugs, targets, utm
 from domain.errors import Rejected, UserError, UserErrorCode
+from domain.fields import Check
 
 REDIRECT_CODES: Final = (301, 302, 307, 308)
-MAX_TAGS: Final = 50
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,37 +76,12 @@ def _with_utm(values: dict[str, Any], draft: Draft, current: utm.Utm) -> dict[st
     return values
 
 
-def _refused(name: str, message: str, code: UserErrorCode = UserErrorCode.INVALID) -> Rejected:
-    return Rejected(UserError(code, message, (name,)))
-
-
 def _url(name: str) -> Callable[[str, Sequence[str]], str]:
     def check(given: str, hosts: Sequence[str]) -> str:
         try:
             return targets.canonical(given, hosts)
         except targets.Unfit as reason:
             raise Rejected(targets.problem(name, reason)) from None
-
-    return check
-
-
-def _text(name: str, longest: int, *, breaks: bool = False) -> Callable[[str, Sequence[str]], str | None]:
-    def check(given: str, _hosts: Sequence[str]) -> str | None:
-        problem = texts.problem(given, longest=longest, breaks=breaks)
-        if problem is not None:
-            raise _refused(name, f"The {name} {problem}")
-        return given.strip() or None
-
-    return check
-
-
-def _instant(name: str) -> Callable[[str, Sequence[str]], datetime]:
-    def check(given: str, _hosts: Sequence[str]) -> datetime:
-        try:
-            return instants.parsed(given)
-        except ValueError:
-            message = f"{given[:50]!r} is not a date and time such as 2026-05-31T18:00:00Z."
-            raise _refused(name, message) from None
 
     return check
 
@@ -119,38 +93,9 @@ def _slug(given: str, _hosts: Sequence[str]) -> str:
     return slugs.tidy(given)
 
 
-def _domain(given: str, hosts: Sequence[str]) -> str:
-    wanted = given.lower()
-    if wanted not in hosts:
-        message = f"{given[:100]!r} is not a domain of this workspace; it has {', '.join(hosts)}."
-        raise _refused("domain", message, UserErrorCode.NOT_FOUND)
-    return wanted
-
-
-def _tags(given: Sequence[str], _hosts: Sequence[str]) -> tuple[str, ...]:
-    if len(given) > MAX_TAGS:
-        raise _refused("tags", f"There are {len(given):,} tags; a link has at most {MAX_TAGS}.")
-    check = _text("tag", 50)
-    try:
-        tags = [check(tag, ()) for tag in given]
-    except Rejected as rejected:
-        raise _refused("tags", rejected.errors[0].message) from None
-    if None in tags:
-        raise _refused("tags", "A tag is empty; leave it out.")
-    return tuple(dict.fromkeys(tag for tag in tags if tag is not None))
-
-
-def _utm(given: Mapping[str, str | None], _hosts: Sequence[str]) -> Mapping[str, str | None]:
-    for name, value in given.items():
-        problem = texts.problem(value, longest=utm.LONGEST) if value is not None else None
-        if problem is not None:
-            raise Rejected(UserError(UserErrorCode.INVALID, f"The UTM {name} {problem}", ("utm", name)))
-    return given
-
-
 def _redirect_code(given: int, _hosts: Sequence[str]) -> int:
     if given not in REDIRECT_CODES:
-        raise _refused("redirect_code", f"{given} is not one of {', '.join(map(str, REDIRECT_CODES))}.")
+        raise fields.refused("redirect_code", f"{given} is not one of {', '.join(map(str, REDIRECT_CODES))}.")
     return given
 
 
@@ -169,21 +114,21 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "forward_query": False,
     "paused": False,
 }
-_CHECKS: Final[dict[str, Callable[[Any, Sequence[str]], Any]]] = {
+_CHECKS: Final[dict[str, Check]] = {
     "destination": _url("destination"),
-    "domain": _domain,
+    "domain": fields.domain,
     "slug": _slug,
-    "title": _text("title", 300),
-    "notes": _text("notes", 5_000, breaks=True),
-    "tags": _tags,
-    "external_id": _text("external_id", 200),
-    "external_source": _text("external_source", 50),
+    "title": fields.text("title", 300),
+    "notes": fields.text("notes", 5_000, breaks=True),
+    "tags": fields.tags,
+    "external_id": fields.text("external_id", 200),
+    "external_source": fields.text("external_source", 50),
     "attributes": _attributes,
-    "utm": _utm,
+    "utm": fields.parameters,
     "redirect_code": _redirect_code,
     "forward_query": _flag,
-    "starts_at": _instant("starts_at"),
-    "expires_at": _instant("expires_at"),
+    "starts_at": fields.instant("starts_at"),
+    "expires_at": fields.instant("expires_at"),
     "fallback": _url("fallback"),
     "paused": _flag,
 }
