@@ -13,9 +13,11 @@ from app.graphql.auth import Authentication, Lookup
 from app.graphql.endpoint import Endpoint
 from app.graphql.graphiql import GraphiQL
 from app.graphql.http import Http
+from app.graphql.idempotency import Idempotency
 from app.graphql.limits import Buckets, Budget
 from app.graphql.operations import EXECUTION_SECONDS, Contexts, Graph
 from app.graphql.origins import Cors, Origins
+from app.graphql.replays import Load
 from app.graphql.sse import Streams
 from app.graphql.websocket import WebSockets
 from app.health import Operations, Readiness
@@ -24,6 +26,9 @@ from app.services import Services
 from app.settings import Settings
 from domain import keys
 from domain.access import Viewer
+from domain.idempotency import Claims
+from domain.instants import Clock
+from resolvers import nodes
 from schema.context import Context
 from storage.budgets import Budgets
 
@@ -39,6 +44,9 @@ class Api:
         schema: the graph.
         lookup: asks the store of keys.
         buckets: where budgets are kept.
+        claims: where idempotency keys are kept.
+        load: reads the object of an id, to answer a repeated mutation.
+        clock: the time.
         contexts: makes `info.context`.
         execution_seconds: how long an operation may take.
         socket_limits: what one WebSocket may do.
@@ -51,6 +59,9 @@ class Api:
         *,
         lookup: Lookup,
         buckets: Buckets,
+        claims: Claims,
+        load: Load,
+        clock: Clock,
         contexts: Contexts,
         execution_seconds: float = EXECUTION_SECONDS,
         socket_limits: protocol.Limits | None = None,
@@ -63,6 +74,7 @@ class Api:
             schema,
             playground=settings.playground,
             budget=self.budget,
+            idempotency=Idempotency(schema._schema, claims, load, clock),  # noqa: SLF001 - see Graph
             contexts=contexts,
             execution_seconds=execution_seconds,
         )
@@ -135,7 +147,16 @@ def over(opened: Services) -> Api:
         capacity=opened.settings.cost_budget,
         restore_per_second=opened.settings.cost_restore_per_second,
     )
-    return Api(opened.settings, graph.build(), lookup=lookup, buckets=buckets, contexts=contexts)
+    return Api(
+        opened.settings,
+        graph.build(),
+        lookup=lookup,
+        buckets=buckets,
+        claims=opened.claims,
+        load=nodes.again,
+        clock=opened.clock,
+        contexts=contexts,
+    )
 
 
 def _new_id() -> str:

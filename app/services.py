@@ -12,6 +12,7 @@ from storage.announcements import Listener
 from storage.changes import RedisLinkChanges
 from storage.clicks import Clicks
 from storage.feeds import Feeds
+from storage.idempotency import MongoClaims
 from storage.keys import MongoKeys
 from storage.links import MongoLinks
 from storage.stats import Stats
@@ -28,6 +29,7 @@ class Services(Connections):
     keys: MongoKeys
     workspaces: MongoWorkspaces
     changes: RedisLinkChanges
+    claims: MongoClaims
     clicks: Clicks
     stats: Stats
     click_feed: ClickFeeds
@@ -49,6 +51,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             keys=MongoKeys(database),
             workspaces=MongoWorkspaces(database),
             changes=RedisLinkChanges(news, settings.mongodb_database),
+            claims=MongoClaims(database),
             clicks=Clicks(database),
             stats=Stats(database),
             click_feed=ClickFeeds(feeds, Hub(feeds, Listener(news, settings.mongodb_database))),

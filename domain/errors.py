@@ -111,6 +111,18 @@ class Lagged(ApiError):
 class TimedOut(ApiError):
     """The operation ran longer than its time limit and was stopped."""
 
+class IdempotencyConflict(ApiError):
+    """A call with the same Idempotency-Key is running at this moment."""
+
+    code, status = "IDEMPOTENCY_CONFLICT", 409
+
+
+class IdempotencyMismatch(ApiError):
+    """The Idempotency-Key stands for another payload."""
+
+    code, status = "IDEMPOTENCY_MISMATCH", 422
+
+
     code, status = "TIMEOUT", 504
 
 

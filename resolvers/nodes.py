@@ -43,6 +43,12 @@ class NodeQueries:
         return await asyncio.gather(*(_load(wanted, info.context) for wanted in ids))
 
 
+async def again(wanted: str, context: Context) -> Node | None:
+    """What a mutation answered with, read once more; the mutation's own scopes are checked already."""
+    kind = KINDS.get(ids.prefix_of(wanted) or "")
+    return None if kind is None else await kind[1](wanted, context)
+
+
 async def _load(wanted: str, context: Context) -> Node | None:
     kind = KINDS.get(ids.prefix_of(wanted) or "")
     if kind is None:

@@ -1,13 +1,15 @@
 """The context of an operation: who asks, and the stores, clock and ids that resolvers work with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from domain import hostnames
+from domain import hostnames, instants
 from domain.access import Scope, Viewer
 from domain.clicks import Click, Clicks, LinkStats, Stats
 from domain.edits import Workbench
@@ -124,6 +126,10 @@ class Context:
     def fork(self) -> "Context":
         """The same viewer and stores with fresh loaders: for one event of a subscription."""
         return replace(self)
+
+    def repeatable(self, at: datetime, random_bytes: Callable[[int], bytes]) -> "Context":
+        """The same viewer at the instant `at` with other randomness: a second run makes the same ids."""
+        return replace(self, clock=lambda: at, ids=Ids(lambda: instants.milliseconds(at), random_bytes))
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden where the viewer lacks `scope`; for needs that only a field's arguments show."""

@@ -50,6 +50,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
 }
 
 
+    "idempotency": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
 def connect(url: str, *, timeout_ms: int, application: str, **options: Any) -> AsyncMongoClient[Document]:
     """A client that gives up an operation after `timeout_ms`, with UTC times and majority writes.
 

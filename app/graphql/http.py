@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from graphql import OperationType
 
-from app.graphql import answers, auth, bodies, failures, payloads
+from app.graphql import answers, auth, bodies, failures, idempotency, payloads
 from app.graphql.auth import Authentication
 from app.graphql.negotiation import EVENTS, JSON, RESPONSE, Accept, accept
 from app.graphql.operations import Admit, Graph
@@ -78,8 +78,10 @@ class Http:
         try:
             key = self._key(scope, headers)
             viewer = None if key is None else await self._authentication.viewer(key)
+            idempotency_key = idempotency.header_key(scope["headers"])
             call = await self._call(scope, headers, receive)
-            started = await self._graph.start(call, viewer, request_id, _admission(scope["method"], wanted))
+            admission = _admission(scope["method"], wanted)
+            started = await self._graph.start(call, viewer, request_id, admission, idempotency_key)
             if started.is_subscription or wanted.json is None:
                 await self._streams.send(
                     started, partial(self._authentication.until_revoked, key), receive, send

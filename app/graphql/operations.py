@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Protocol, Self
 
 import strawberry
@@ -13,6 +14,7 @@ from strawberry.execution import optimized_is_awaitable
 from app.graphql import failures
 from app.graphql.costs import Operation
 from app.graphql.documents import Documents, Invalid
+from app.graphql.idempotency import Idempotency, Repeat, repeat_of
 from app.graphql.limits import Bill, Budget
 from app.graphql.payloads import Call
 from domain.access import Viewer
@@ -26,6 +28,8 @@ class Context(Protocol):
     """What resolvers get as `info.context`; each operation and each event of a stream has one of its own."""
 
     def fork(self) -> Self: ...
+
+    def repeatable(self, at: datetime, random_bytes: Callable[[int], bytes]) -> Self: ...
 
 
 Admit = Callable[[OperationType], None]
@@ -45,6 +49,7 @@ class Started:
     executor: Executor[Any]
     bill: Bill
     request_id: str
+    repeat: Repeat | None = None
 
     @property
     def is_subscription(self) -> bool:
@@ -57,6 +62,7 @@ class Graph:
     Args:
         schema: the built Strawberry schema.
         budget: what keys may spend.
+        idempotency: runs mutations that may be repeated.
         contexts: makes `info.context`.
         playground: the schema may be asked about, also without a key, and messages suggest names.
         execution_seconds: how long an operation, or one event of a stream, may take.
@@ -67,6 +73,7 @@ class Graph:
         schema: strawberry.Schema,
         *,
         budget: Budget,
+        idempotency: Idempotency,
         contexts: Contexts,
         playground: bool,
         execution_seconds: float = EXECUTION_SECONDS,
@@ -75,6 +82,7 @@ class Graph:
         self._executor_class = schema.execution_context_class
         self._documents = Documents(self._schema, playground=playground)
         self._budget = budget
+        self._idempotency = idempotency
         self._contexts = contexts
         self._playground = playground
         self._seconds = execution_seconds
@@ -89,7 +97,12 @@ class Graph:
             raise Unauthenticated(_KEY_NEEDED)
 
     async def start(
-        self, call: Call, viewer: Viewer | None, request_id: str, admit: Admit = _anything
+        self,
+        call: Call,
+        viewer: Viewer | None,
+        request_id: str,
+        admit: Admit = _anything,
+        idempotency_key: str | None = None,
     ) -> Started:
         """Check everything that can be known before an operation runs, and take its price.
 
@@ -98,6 +111,7 @@ class Graph:
             viewer: for whom; None without a key.
             request_id: stands in what is logged.
             admit: raises for kinds of operations that the transport cannot carry.
+            idempotency_key: what the client calls it by; counts for mutations only.
 
         Raises:
             ApiError: UNAUTHENTICATED, FORBIDDEN, QUERY_TOO_COMPLEX, RATE_LIMITED, BAD_REQUEST; nothing ran.
@@ -121,15 +135,22 @@ class Graph:
             raise Invalid(executor, "BAD_REQUEST")
         bill = await self._budget.charge(viewer, operation.requested(executor.variable_values.coerced))
         _heed_cancellation()
-        return Started(operation, executor, bill, request_id)
+        repeat = None
+        if idempotency_key is not None and operation.kind is OperationType.MUTATION:
+            repeat = repeat_of(idempotency_key, call)
+        return Started(operation, executor, bill, request_id, repeat)
 
     async def answer(self, started: Started) -> dict[str, Any]:
         """The answer of a query or mutation, with its errors and its cost.
 
         Raises:
             TimedOut: it ran longer than its time limit and was cancelled, its database operation with it.
+            ApiError: IDEMPOTENCY_CONFLICT, IDEMPOTENCY_MISMATCH; nothing ran.
         """
-        result = await self._limited(started.executor.execute_operation)
+        if started.repeat is None or started.bill.viewer is None:
+            result = await self._limited(started.executor.execute_operation)
+        else:
+            result = await self._once(started, started.repeat, started.bill.viewer)
         cost = self._budget.settle(started.bill, started.operation.actual(result.data))
         answer = _answer(result, started.request_id)
         answer["extensions"] = {"cost": cost}
@@ -155,6 +176,17 @@ class Graph:
                 event = started.executor.build_per_event_executor(payload)
                 event.context_value = context.fork()
                 yield _answer(await self._limited(event.execute_operation, False), started.request_id)
+
+    async def _once(self, started: Started, repeat: Repeat, viewer: Viewer) -> ExecutionResult:
+        run = await self._idempotency.begin(repeat, viewer, started.request_id)
+        started.executor.root_value = run
+        whole = False
+        try:
+            result = await self._limited(started.executor.execute_operation)
+            whole = True
+        finally:
+            await self._idempotency.end(run, whole=whole)
+        return result
 
     async def _source(self, executor: Executor[Any]) -> AsyncIterable[Any] | ExecutionResult:
         try:

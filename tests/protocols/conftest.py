@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -21,6 +22,7 @@ from app.settings import Settings
 from domain.access import Viewer
 from storage import mongo, redis
 from storage.budgets import Budgets
+from storage.idempotency import MongoClaims
 from tests.protocols import example
 
 
@@ -118,6 +120,9 @@ async def serving_api(
             capacity=settings.cost_budget,
             restore_per_second=settings.cost_restore_per_second,
         ),
+        claims=MongoClaims(client[settings.mongodb_database]),
+        load=example.load,
+        clock=lambda: datetime.now(UTC),
         contexts=contexts,
         execution_seconds=execution_seconds,
         socket_limits=socket_limits,

@@ -1,8 +1,9 @@
 """A small graph that shows how the API serves any graph: fields that fail, hang, cost and need scopes."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import strawberry
 from strawberry.scalars import JSON
@@ -40,6 +41,13 @@ class Context:
 
     def fork(self) -> "Context":
         return replace(self)
+
+    def repeatable(self, at: datetime, random_bytes: Callable[[int], bytes]) -> "Context":  # noqa: ARG002 - the graph draws nothing
+        return replace(self)
+
+
+async def load(wanted: str, context: Context) -> None:
+    """The example's objects have no ids."""
 
 
 async def lookup(key: str) -> Viewer:
