@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from domain.clicks import Click, ClickFilter, ClicksCommitted
 from domain.cursors import Secret
 
+CLICKS_PER_BATCH: Final = 50
+"""The most that one frame of a feed holds."""
 Heads = dict[int, int]
 """Of each ledger slot, the seq of the last click."""
 

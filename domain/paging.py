@@ -58,7 +58,7 @@ def window(
     after: str | None,
     last: int | None,
     before: str | None,
-    shape: Any = Key,
+    shape: Any = tuple[str],
 ) -> Window:
     """The window of a connection's four arguments.
 
@@ -68,7 +68,7 @@ def window(
         after: cursor of the item before it.
         last: size of a backward page.
         before: cursor of the item behind it.
-        shape: type of the keys of this list.
+        shape: type of the keys of this list, usually the id alone.
 
     Raises:
         BadRequest: both sizes are given, or one is not within 1…LARGEST.
@@ -94,7 +94,7 @@ def cursor(list_name: str, place: Key) -> str:
     return base64.urlsafe_b64encode(_digest(list_name, payload) + payload).decode().rstrip("=")
 
 
-def key(list_name: str, text: str, shape: Any = Key) -> Key:
+def key(list_name: str, text: str, shape: Any = tuple[str]) -> Key:
     """The place that a cursor marks.
 
     The digest in it is no secret: reading is limited to the viewer's workspace whatever a cursor says. It

@@ -1,5 +1,6 @@
 """Free text that people type: which characters it may hold, and how long it may be."""
 
+import re
 import unicodedata
 from typing import Final
 
@@ -8,6 +9,10 @@ _JOINERS: Final = frozenset(
     "\u200c\u200d"
 )  # Persian and Indic spelling, and emoji such as families, need them
 _BREAKS: Final = frozenset("\n\r\t")
+# Letters and marks by their category, yet nothing to see (Unicode 15, Default_Ignorable_Code_Point).
+_BLANKS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u3164\uffa0")
+# Choose between looks of the character before: emoji and CJK names need them, addresses do not.
+_SELECTORS: Final = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def hidden(text: str, *, joiners: bool = False, breaks: bool = False) -> str | None:
@@ -15,15 +20,15 @@ def hidden(text: str, *, joiners: bool = False, breaks: bool = False) -> str | N
 
     Args:
         text: what was typed.
-        joiners: accept ZERO WIDTH JOINER and NON-JOINER.
+        joiners: accept ZERO WIDTH JOINER and NON-JOINER, and variation selectors.
         breaks: accept line breaks and tabs.
     """
     if text.isascii() and text.isprintable():
         return None
     for character in text:
-        if (joiners and character in _JOINERS) or (breaks and character in _BREAKS):
+        if (joiners and _shapes(character)) or (breaks and character in _BREAKS):
             continue
-        if character in _BIDI or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        if _unseen(character):
             return character
     return None
 
@@ -47,3 +52,13 @@ def problem(text: str, *, longest: int, breaks: bool = False) -> str | None:
     if character is not None:
         return f"holds the invisible character {named(character)}; leave it out."
     return None
+
+
+def _shapes(character: str) -> bool:
+    return character in _JOINERS or _SELECTORS.match(character) is not None
+
+
+def _unseen(character: str) -> bool:
+    if character in _BIDI or character in _BLANKS or _SELECTORS.match(character) is not None:
+        return True
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp")

@@ -129,7 +129,10 @@ class Gap:
 class ClickBatch:
     """The API's view of domain.feeds.Batch."""
 
-    clicks: list[Click] = strawberry.field(description="New clicks, at most 50; none in a sign of life.")
+    clicks: list[Click] = strawberry.field(
+        description="New clicks, at most 50; none in a sign of life.",
+        metadata={"rows": feeds.CLICKS_PER_BATCH},
+    )
     cursor: str = strawberry.field(description="Where the feed stands behind them, for `after`.")
     gap: Gap | None = strawberry.field(description="What could not be delivered.")
 

@@ -12,10 +12,9 @@ from domain import cursors
 from domain.clicks import Click, ClickFilter
 from domain.cursors import Place, Secret
 from domain.errors import Lagged
-from domain.feeds import Batch, Feeds, Gap, GapReason, Heads
+from domain.feeds import CLICKS_PER_BATCH, Batch, Feeds, Gap, GapReason, Heads
 from subscriptions.hub import Hub, Subscriber
 
-CLICKS_PER_BATCH: Final = 50
 PACE_SECONDS: Final = 0.05
 """Under load a batch collects for so long; a click after a pause is delivered at once."""
 QUIET_SECONDS: Final = 30.0

@@ -1,9 +1,9 @@
 """What an operation needs and costs: scopes and points, read once from the field metadata of the schema.
 
-An object costs a point, a leaf nothing, and a field whose metadata say `cost` that many. What lies below a
-page counts once for each of its rows: as many as `first` or `last` ask for, or as an argument lists (`ids`,
-`input`). Before an operation runs its price is worked out from the variables; afterwards only what came back
-is charged.
+An object costs a point, a leaf nothing, a mutation MUTATION_POINTS and a point for each row that it is given,
+and a field whose metadata say `cost` that many. What lies below a page counts once for each of its rows: as
+many as `first` or `last` ask for, as an argument lists (`ids`, `input`), or as the metadata say (`rows`).
+Before an operation runs its price is worked out from the variables; afterwards what came back is charged.
 """
 
 from collections.abc import Mapping
@@ -34,6 +34,7 @@ from domain.access import Scope
 
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 250
+MUTATION_POINTS: Final = 10
 _PAGE_ARGUMENTS: Final = ("first", "last")
 _LIST_ARGUMENTS: Final = ("ids", "input", "rows", "events")
 _META: Final = frozenset({"__schema", "__type", "__typename"})
@@ -41,40 +42,54 @@ _META: Final = frozenset({"__schema", "__type", "__typename"})
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """How many rows a list may have: a number, or the variable that says it."""
+    """How many rows a list may have: the most of some numbers and of the variables that hold others."""
 
-    number: int = DEFAULT_PAGE
-    variable: str | None = None
+    given: tuple[int | str, ...] = ()
 
     def count(self, variables: Mapping[str, Any]) -> int:
-        value = variables.get(self.variable) if self.variable is not None else None
-        if isinstance(value, list):
-            return max(len(value), 1)
-        if isinstance(value, int):
-            return min(max(value, 1), MAX_PAGE)
-        return self.number
+        counts = (each if isinstance(each, int) else _count(variables.get(each)) for each in self.given)
+        return max((count for count in counts if count is not None), default=DEFAULT_PAGE)
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A field's points for each of its rows, with what is selected below it."""
+    """A field's points for each of its rows, with what is selected below it.
+
+    Args:
+        points: of the field itself.
+        rows: how many there may be of it; None: one.
+        parts: the composite fields below it, and leaves that have a price.
+        leaves: response keys of the leaves right below it.
+        written: the rows that it is given to write, a point each.
+    """
 
     points: int
     rows: Rows | None
     parts: Mapping[str, "Charge"]
+    leaves: frozenset[str] = frozenset()
+    written: Rows | None = None
 
     def requested(self, variables: Mapping[str, Any]) -> int:
         """Points if every list is as long as asked for."""
-        one = self.points + sum(part.requested(variables) for part in self.parts.values())
+        one = self._own(variables) + sum(part.requested(variables) for part in self.parts.values())
         return one if self.rows is None else one * self.rows.count(variables)
 
-    def actual(self, value: Any) -> int:
+    def actual(self, value: Any, variables: Mapping[str, Any]) -> int:
         """Points of what came back."""
         if isinstance(value, list):
-            return sum(self.actual(row) for row in value)
+            return sum(self.actual(row, variables) for row in value)
+        own = self._own(variables)
         if not isinstance(value, dict):
-            return self.points
-        return self.points + sum(part.actual(value.get(key)) for key, part in self.parts.items())
+            return own
+        return own + sum(part.actual(value.get(key), variables) for key, part in self.parts.items())
+
+    def values(self, variables: Mapping[str, Any]) -> int:
+        """How many leaves there are if every list is as long as asked for."""
+        one = len(self.leaves) + sum(part.values(variables) for part in self.parts.values())
+        return one if self.rows is None else one * self.rows.count(variables)
+
+    def _own(self, variables: Mapping[str, Any]) -> int:
+        return self.points + (0 if self.written is None else self.written.count(variables))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +112,14 @@ class Operation:
         """Points at most, with coerced variables; at least one."""
         return max(1, sum(part.requested(variables) for part in self.parts.values()))
 
-    def actual(self, data: Mapping[str, Any] | None) -> int:
+    def actual(self, data: Mapping[str, Any] | None, variables: Mapping[str, Any]) -> int:
         """Points of an answer's data; at least one."""
-        if data is None:
-            return max(1, sum(part.points for part in self.parts.values()))
-        return max(1, sum(part.actual(data.get(key)) for key, part in self.parts.items()))
+        found = data or {}
+        return max(1, sum(part.actual(found.get(key), variables) for key, part in self.parts.items()))
+
+    def values(self, variables: Mapping[str, Any]) -> int:
+        """How many leaves an answer may have: what it keeps the process busy with."""
+        return sum(part.values(variables) for part in self.parts.values())
 
 
 class Reader:
@@ -116,7 +134,8 @@ class Reader:
     def read(self, operation: OperationDefinitionNode) -> Operation:
         self._scopes, self._roots = set(), set()
         self._collect_roots(operation.selection_set)
-        parts = self._parts(self._schema.get_root_type(operation.operation), operation.selection_set, None)
+        root = self._schema.get_root_type(operation.operation)
+        parts = _priced(self._fields(root, operation.selection_set, None))
         return Operation(
             kind=operation.operation,
             scopes=frozenset(self._scopes),
@@ -134,7 +153,8 @@ class Reader:
             elif isinstance(selection, InlineFragmentNode):
                 self._collect_roots(selection.selection_set)
 
-    def _parts(self, parent: Any, selections: SelectionSetNode, page: Rows | None) -> dict[str, Charge]:
+    def _fields(self, parent: Any, selections: SelectionSetNode, page: Rows | None) -> dict[str, Charge]:
+        """The charge of each response key, leaves that cost nothing included."""
         found: dict[str, Charge] = {}
         for selection in selections.selections:
             if isinstance(selection, FieldNode):
@@ -142,9 +162,8 @@ class Reader:
                 _merge(found, {key: self._charge(parent, selection, page)})
             else:
                 for kind, nested in self._nested(parent, selection):
-                    for key, part in self._parts(kind, nested, page).items():
-                        _merge(found, {key: part})
-        return {key: part for key, part in found.items() if part.points or part.parts}
+                    _merge(found, self._fields(kind, nested, page))
+        return found
 
     def _nested(self, parent: Any, selection: Any) -> list[tuple[Any, SelectionSetNode]]:
         if isinstance(selection, FragmentSpreadNode):
@@ -162,12 +181,27 @@ class Reader:
         if "scope" in metadata:
             self._scopes.add(metadata["scope"])
         own = _rows(field, node)
+        if own is None and "rows" in metadata:
+            own = Rows((metadata["rows"],))
+        if not is_composite_type(get_named_type(field.type)):
+            return Charge(metadata.get("cost", 0), None, {})
         rows = (own or page) if _is_list(field.type) else None
-        parts: dict[str, Charge] = {}
+        fields: dict[str, Charge] = {}
         if node.selection_set is not None:
-            parts = self._parts(get_named_type(field.type), node.selection_set, None if rows else own)
-        leaf = not is_composite_type(get_named_type(field.type))
-        return Charge(metadata.get("cost", 0 if leaf else 1), None if leaf else rows, parts)
+            fields = self._fields(get_named_type(field.type), node.selection_set, None if rows else own)
+        changes = parent is self._schema.mutation_type
+        priced = _priced(fields)
+        return Charge(
+            metadata.get("cost", MUTATION_POINTS if changes else 1),
+            rows,
+            priced,
+            frozenset(fields) - priced.keys(),
+            own if changes and rows is None else None,
+        )
+
+
+def _priced(fields: Mapping[str, Charge]) -> dict[str, Charge]:
+    return {key: part for key, part in fields.items() if part.points or part.parts}
 
 
 def _merge(found: dict[str, Charge], more: Mapping[str, Charge]) -> None:
@@ -179,7 +213,19 @@ def _merge(found: dict[str, Charge], more: Mapping[str, Charge]) -> None:
             continue
         parts = dict(old.parts)
         _merge(parts, new.parts)
-        found[key] = Charge(max(old.points, new.points), old.rows or new.rows, parts)
+        found[key] = Charge(
+            max(old.points, new.points),
+            _most(old.rows, new.rows),
+            parts,
+            old.leaves | new.leaves,
+            _most(old.written, new.written),
+        )
+
+
+def _most(rows: Rows | None, others: Rows | None) -> Rows | None:
+    if rows is None or others is None or rows == others:
+        return rows or others
+    return Rows((*rows.given, *others.given))
 
 
 def _metadata(field: GraphQLField) -> Mapping[str, Any]:
@@ -193,22 +239,32 @@ def _is_list(kind: Any) -> bool:
 
 def _rows(field: GraphQLField, node: FieldNode) -> Rows | None:
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
-    for name in _PAGE_ARGUMENTS:
-        if name in given:
-            return _rows_of(given[name])
     if any(name in field.args for name in _PAGE_ARGUMENTS):
-        return Rows()
+        return Rows(tuple(number for name in _PAGE_ARGUMENTS for number in _numbers(given.get(name))))
     for name in _LIST_ARGUMENTS:
         if name in given and _is_list(field.args[name].type):
-            return _rows_of(given[name])
+            return Rows(_numbers(given[name]))
     return None
 
 
-def _rows_of(value: ValueNode) -> Rows:
-    if isinstance(value, VariableNode):
-        return Rows(DEFAULT_PAGE, value.name.value)
-    if isinstance(value, IntValueNode):
-        return Rows(min(max(int(value.value), 1), MAX_PAGE))
-    if isinstance(value, ListValueNode):
-        return Rows(max(len(value.values), 1))
-    return Rows()
+def _numbers(value: ValueNode | None) -> tuple[int | str, ...]:
+    """The rows that an argument's value asks for: a number, the variable that holds it, or nothing at all."""
+    match value:
+        case VariableNode():
+            return (value.name.value,)
+        case IntValueNode():
+            return (_clamped(int(value.value)),)
+        case ListValueNode():
+            return (max(len(value.values), 1),)
+        case _:
+            return ()
+
+
+def _count(value: Any) -> int | None:
+    if isinstance(value, list):
+        return max(len(value), 1)
+    return _clamped(value) if isinstance(value, int) else None
+
+
+def _clamped(number: int) -> int:
+    return min(max(number, 1), MAX_PAGE)

@@ -28,6 +28,9 @@ CACHE_BYTES: Final = 32 * 1024 * 1024
 TOKEN_BYTES: Final = 500
 """What a parsed token keeps in memory with its node and location (measured: 400 on graphql-core 3.3)."""
 
+MAX_ERRORS: Final = 8
+"""Validation stops here: each error may quote a whole value, and printing it takes longer than finding it."""
+
 _RULES: Final = (*specified_rules, MaybeNullValidationRule)
 """Not Strawberry's own oneOf rule, which fails on undefined variables: see _mark_one_of."""
 _LIMIT_TEXTS: Final = (
@@ -116,6 +119,10 @@ class Documents:
                 f"The document breaks the limit on characters: {len(text)} found,"
                 f" {limits.characters} allowed."
             )
+        if re.search(f"[0-9]{{{limits.digits + 1}}}", text):
+            raise QueryTooComplex(
+                f"The document breaks the limit on digits: {limits.digits} allowed in a row."
+            )
         try:
             node = parse(text, max_lexical_tokens=limits.tokens, max_comments=limits.comments)
         except GraphQLSyntaxError as error:
@@ -129,7 +136,9 @@ class Documents:
         return node
 
     def _validated(self, node: DocumentNode) -> Document:
-        errors = validate(self._schema, node, _RULES, max_errors=20, hide_suggestions=not self._playground)
+        errors = validate(
+            self._schema, node, _RULES, max_errors=MAX_ERRORS, hide_suggestions=not self._playground
+        )
         if errors:
             raise Invalid(errors)
         fragments = {

@@ -14,6 +14,8 @@ from app.graphql.documents import Invalid
 from domain.errors import ApiError, BadRequest, Rejected, Unavailable
 
 _AWAY: Final = (ConnectionFailure, ExecutionTimeout, RedisConnectionError, RedisTimeoutError)
+LONGEST: Final = 1_000
+"""Characters of a message about a document or its variables."""
 _log = logging.getLogger(__name__)
 
 
@@ -69,8 +71,13 @@ def _of_request(error: GraphQLError, code: str, request_id: str) -> dict[str, An
     if original is not None and not isinstance(original, GraphQLError | ValueError | TypeError):
         return _placed(error, _thrown(original, request_id))
     return _placed(
-        error, {"message": error.message, "extensions": {"code": code, **(error.extensions or {})}}
+        error, {"message": _cropped(error.message), "extensions": {"code": code, **(error.extensions or {})}}
     )
+
+
+def _cropped(message: str) -> str:
+    """The message without the rest of a value that it quotes whole."""
+    return message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
 
 
 def _of_field(error: GraphQLError, request_id: str) -> dict[str, Any]:

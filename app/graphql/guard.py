@@ -5,7 +5,8 @@ Every fragment is measured once, however often it is spread: a walk that follows
 many.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -14,6 +15,7 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    InlineFragmentNode,
     OperationDefinitionNode,
     SelectionSetNode,
 )
@@ -31,23 +33,27 @@ class Limits:
         characters: length of its text.
         tokens: lexical tokens, without comments; values belong into variables.
         comments: comments in it.
+        digits: of one number; Python itself refuses longer ones in words of its own.
         depth: levels of nested fields, through fragments.
         fields: selections of all operations with every fragment spread out.
         aliases: of those, the ones with an alias.
         directives: of those, the directives on them.
         fragments: fragment definitions.
         operations: operation definitions.
+        overlaps: pairs of fields under one response key, which validation compares pair by pair.
     """
 
     characters: int = 100_000
-    tokens: int = 4_000
+    tokens: int = 2_500
     comments: int = 500
+    digits: int = 1_000
     depth: int = 20
     fields: int = 500
     aliases: int = 100
     directives: int = 50
     fragments: int = 50
     operations: int = 20
+    overlaps: int = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,69 @@ def check(document: DocumentNode, limits: Limits) -> None:
             _refuse(whole, limits)
             selected += whole.fields
     _refuse_over("fields", selected, limits.fields)
+    _refuse_over("overlaps", _Overlaps(document, limits).count(), limits.overlaps)
+
+
+class _Overlaps:
+    """Counts pairs of fields under one response key, in operations and in fragments that none reaches.
+
+    Within the other limits there is little to walk, circles of fragments apart: they end at the limit on
+    depth, and count as far too many where they multiply before that.
+    """
+
+    def __init__(self, document: DocumentNode, limits: Limits) -> None:
+        self._limits = limits
+        self._definitions = document.definitions
+        self._fragments = {
+            definition.name.value: definition
+            for definition in document.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        self._reached: set[str] = set()
+        self._steps = 0
+        self._pairs = 0
+
+    def count(self) -> int:
+        for definition in self._definitions:
+            if isinstance(definition, OperationDefinitionNode):
+                self._walk(definition.selection_set)
+        for name, fragment in self._fragments.items():
+            if name not in self._reached:
+                self._walk(fragment.selection_set)
+        return self._pairs
+
+    def _walk(self, root: SelectionSetNode) -> None:
+        waiting: list[tuple[list[SelectionSetNode], int]] = [([root], 1)]
+        while waiting:
+            together, level = waiting.pop()
+            for fields_of_key in self._by_key(together).values():
+                self._pairs += len(fields_of_key) * (len(fields_of_key) - 1) // 2
+                below = [field.selection_set for field in fields_of_key if field.selection_set is not None]
+                if below and level <= self._limits.depth:
+                    waiting.append((below, level + 1))
+            if self._steps > 4 * self._limits.fields:
+                self._pairs = _MANY
+                return
+
+    def _by_key(self, together: Iterable[SelectionSetNode]) -> Mapping[str, list[FieldNode]]:
+        """The fields of selection sets that are merged, with those of fragments, by response key."""
+        found: defaultdict[str, list[FieldNode]] = defaultdict(list)
+        spread: set[str] = set()
+        waiting = list(together)
+        while waiting:
+            for selection in waiting.pop().selections:
+                self._steps += 1
+                if isinstance(selection, FieldNode):
+                    found[(selection.alias or selection.name).value].append(selection)
+                elif isinstance(selection, FragmentSpreadNode):
+                    name = selection.name.value
+                    if name in self._fragments and name not in spread:
+                        spread.add(name)
+                        waiting.append(self._fragments[name].selection_set)
+                elif isinstance(selection, InlineFragmentNode):
+                    waiting.append(selection.selection_set)
+        self._reached |= spread
+        return found
 
 
 def _own(definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Own:

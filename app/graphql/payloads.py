@@ -11,6 +11,9 @@ from domain.errors import BadRequest
 MAX_DEPTH: Final = 64
 """Levels of arrays and objects in one payload; deeper ones serve nobody but an attacker's recursion."""
 
+MAX_DIGITS: Final = 1_000
+"""Of one integer; Python itself refuses much longer ones in words of its own."""
+
 _STRINGS: Final = re.compile(r'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _BRACKETS: Final = re.compile(r"[\[\]{}]")
 
@@ -99,10 +102,16 @@ def _finite(digits: str) -> float:
     return number
 
 
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"the number {digits[:32]}… has {len(digits):,} digits")
+    return int(digits)
+
+
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant
+    object_pairs_hook=_unique, parse_float=_finite, parse_int=_integer, parse_constant=_no_constant
 )

@@ -5,11 +5,14 @@ from typing import Any
 import pytest
 from graphql import OperationType
 
+from app import graph
 from app.graphql.documents import Documents
 from domain.access import Scope
 from tests.protocols import example
 
 DOCUMENTS = Documents(example.schema._schema, playground=True)
+OURS = Documents(graph.build()._schema, playground=True)
+ROWS: dict[str, Any] = {"rows": [{}] * 1_000}
 
 
 @pytest.mark.parametrize(
@@ -25,6 +28,8 @@ DOCUMENTS = Documents(example.schema._schema, playground=True)
         ("{ items(first: 10) { nodes { items(first: 10) { nodes { name } } } } }", {}, 1 + 10 * (1 + 1 + 10)),
         ("{ items(first: 10) { ...F } } fragment F on ItemConnection { nodes { name } }", {}, 11),
         ("{ items(first: 10) { nodes { name } nodes { name } } }", {}, 11),
+        ("query ($n: Int) { items(first: $n, last: 250) { nodes { name } } }", {"n": None}, 251),
+        ("{ items(first: null, last: 250) { nodes { name } } }", {}, 251),
         ("mutation { bump }", {}, 10),
         ("mutation { bumpAll(input: [{}, {}, {}]) { name } }", {}, 30),
         ("mutation ($rows: [BumpInput!]!) { bumpAll(input: $rows) { name } }", {"rows": [1, 2, 3, 4]}, 40),
@@ -34,14 +39,69 @@ def test_price_before(text: str, variables: dict[str, Any], points: int) -> None
     assert DOCUMENTS.read(text).operation(None).requested(variables) == points
 
 
+@pytest.mark.parametrize(
+    ("text", "variables", "points"),
+    [
+        ("mutation ($id: ID!) { archiveLink(id: $id) { link { id } } }", {"id": "lnk_1"}, 11),
+        (
+            "mutation ($rows: [CreateLinkInput!]!) { createLinks(input: $rows) { succeeded } }",
+            ROWS,
+            10 + 1_000,
+        ),
+        (
+            (
+                "mutation ($rows: [CreateLinkInput!]!) { createLinks(input: $rows)"
+                " { results { link { id } userErrors { code } } } }"
+            ),
+            ROWS,
+            10 + 1_000 + 1_000 * 3,
+        ),
+        ("subscription { clicks { clicks { link { slug } } cursor } }", {}, 1 + 50 * 2),
+        (
+            "subscription { clicks { clicks { link { clicks(first: 9) { nodes { id } } } } } }",
+            {},
+            1 + 50 * 12,
+        ),
+    ],
+)
+def test_price_of_our_own_graph(text: str, variables: dict[str, Any], points: int) -> None:
+    """RT-18: mutations pay for their rows, and a feed for the most that one of its frames can cost."""
+    assert OURS.read(text).operation(None).requested(variables) == points
+
+
+def test_one_key_in_two_fragments_is_priced_once() -> None:
+    operation = DOCUMENTS.read(
+        "query ($a: Int, $b: Int) { ...A ...B }"
+        " fragment A on Query { items(first: $a) { nodes { name } } }"
+        " fragment B on Query { items(first: $a) { nodes { more: items(first: $b) { nodes { name } } } } }"
+    ).operation(None)
+    assert operation.requested({"a": 2, "b": 3}) == 1 + 2 * (1 + 1 + 3)
+
+
+def test_values_are_counted_with_their_rows() -> None:
+    operation = DOCUMENTS.read(
+        "{ items(first: 10) { nodes { name a: name items(first: 3) { nodes { name } } } } }"
+    ).operation(None)
+    assert operation.values({}) == 10 * (2 + 3)
+
+
+def test_price_after_a_batch() -> None:
+    operation = OURS.read(
+        "mutation ($rows: [CreateLinkInput!]!) { createLinks(input: $rows) { results { link { id } } } }"
+    ).operation(None)
+    data = {"createLinks": {"results": [{"link": {"id": "lnk_1"}}, {"link": None}]}}
+    assert operation.requested({"rows": [1, 2]}) == 10 + 2 + 2 * (1 + 1)
+    assert operation.actual(data, {"rows": [1, 2]}) == 10 + 2 + 2 * (1 + 1)
+
+
 def test_price_after() -> None:
     operation = DOCUMENTS.read(
         "{ items(first: 50) { nodes { items(first: 9) { nodes { name } } } } }"
     ).operation(None)
     data = {"items": {"nodes": [{"items": {"nodes": [{"name": "a"}, {"name": "b"}]}}, {"items": None}]}}
     assert operation.requested({}) == 1 + 50 * (1 + 1 + 9)
-    assert operation.actual(data) == 1 + (1 + 1 + 2) + (1 + 1)
-    assert operation.actual(None) == 1
+    assert operation.actual(data, {}) == 1 + (1 + 1 + 2) + (1 + 1)
+    assert operation.actual(None, {}) == 1
 
 
 def test_scopes_are_those_of_all_selected_fields() -> None:

@@ -24,7 +24,7 @@ def nested(levels: int) -> str:
         ("{a" * 3_000 + "}" * 3_000, "depth"),
         (nested(15), "depth"),
         ("{ " + "hello " * 5_000 + "}", "tokens"),
-        ("{ " + " ".join(f"a{n}: hello" for n in range(1_000)) + " }", "fields"),
+        ("{ " + " ".join(f"a{n}: hello" for n in range(600)) + " }", "fields"),
         ("{ " + " ".join(f"a{n}: hello" for n in range(200)) + " }", "aliases"),
         ("{ " + "hello " * 1_000 + "}", "fields"),
         ("{ hello " + "@skip(if: false) " * 100 + "}", "directives"),
@@ -33,6 +33,24 @@ def nested(levels: int) -> str:
         (" ".join(f"query Q{n} {{ hello }}" for n in range(30)), "operations"),
         (" ".join(f"query Q{n} {{ {'hello ' * 100} }}" for n in range(10)), "fields"),
         ("#\n" * 1_000 + "{ hello }", "comments"),
+        ("{ hello " * 1 + "hello " * 80 + "}", "overlaps"),
+        ("{ " + "items { nodes { name } } " * 60 + "}", "overlaps"),
+        (
+            "{ "
+            + " ".join(f"...F{n}" for n in range(50))
+            + " }"
+            + " ".join(f"fragment F{n} on Query {{ items {{ nodes {{ name }} }} }}" for n in range(50)),
+            "overlaps",
+        ),
+        ("{ hello } fragment F on Query { " + "items { nodes { name } } " * 60 + "}", "overlaps"),
+        (
+            (
+                "{ ...F } fragment F on Query { items { nodes { ...G } } } fragment G on Item"
+                " { a: items { nodes { ...G } } b: items { nodes { ...G } } c: items { nodes { ...G } } }"
+            ),
+            "overlaps",
+        ),
+        ("{ items(first: " + "9" * 5_000 + ") { nodes { name } } }", "digits"),
         ("{ hello }" + " " * 200_000, "characters"),
     ],
 )
@@ -97,6 +115,13 @@ def test_the_cache_is_bounded_by_bytes() -> None:
     assert kept.read(texts[-1]) is first[-1]
     assert kept.read(texts[0]) is not first[0]
     assert len(kept._known) <= 3
+
+
+def test_many_fragments_on_one_object_fit() -> None:
+    """Relay gives each component a fragment of its own that asks for the id again."""
+    text = "{ items { nodes { " + " ".join(f"...F{n}" for n in range(40)) + " } } } "
+    text += " ".join(f"fragment F{n} on Item {{ name }}" for n in range(40))
+    assert documents().read(text).operation(None).requested({}) == 51
 
 
 def test_the_usual_introspection_fits() -> None:

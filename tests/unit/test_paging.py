@@ -17,7 +17,7 @@ KEYS = st.lists(st.text(st.characters(exclude_categories=["Cs"])) | st.integers(
 def test_a_cursor_gives_its_place_back(place: paging.Key) -> None:
     cursor = paging.cursor("ws_1/links/NEWEST", place)
     assert cursor.isascii()
-    assert paging.key("ws_1/links/NEWEST", cursor) == place
+    assert paging.key("ws_1/links/NEWEST", cursor, paging.Key) == place
 
 
 @given(KEYS, st.integers(0, 200), st.characters(codec="ascii"))
@@ -26,7 +26,7 @@ def test_a_damaged_cursor_is_none(place: paging.Key, at: int, letter: str) -> No
     at %= len(cursor)
     damaged = cursor[:at] + letter + cursor[at + 1 :]
     try:
-        assert paging.key("list", damaged) == place
+        assert paging.key("list", damaged, paging.Key) == place
     except BadCursor:
         assert damaged != cursor
 
@@ -36,6 +36,13 @@ def test_a_cursor_belongs_to_one_list() -> None:
     for other in ("ws_2/links/NEWEST", "ws_1/links/OLDEST", "ws_1/clicks/NEWEST"):
         with pytest.raises(BadCursor):
             paging.key(other, cursor)
+
+
+@pytest.mark.parametrize("place", [(), (5,), ("a", "b"), (None,), ({"$gt": ""},)])
+def test_a_cursor_of_another_shape_is_none(place: paging.Key) -> None:
+    """GQ-13: anybody can compute a cursor's digest; what it says must still be a place of the list."""
+    with pytest.raises(BadCursor):
+        paging.key("ws_1/clicks", paging.cursor("ws_1/clicks", place))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import slugs
+from domain import slugs, texts
 from domain.errors import UserErrorCode
 
 
@@ -120,3 +120,19 @@ def test_generates_slugs_that_are_accepted_and_differ() -> None:
     assert len(made) == 1_000
     assert all(len(slug) == 8 and slugs.check(slug) is None and slugs.key_of(slug) == slug for slug in made)
     assert slugs.generate(random.Random(7).randbytes) == slugs.generate(random.Random(7).randbytes)
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    ["\u034f", "\u115f", "\u1160", "\u17b4", "\u3164", "\uffa0", "\ufe0f", "\u180b", "\u180f", "\U000e0100"],
+)
+def test_letters_that_nobody_sees_are_refused(unseen: str) -> None:
+    """LK-04: fillers and variation selectors count as letters and marks, and make look-alikes of a slug."""
+    error = slugs.check(f"sale{unseen}")
+    assert error is not None
+    assert f"U+{ord(unseen):04X}" in error.message
+    assert texts.problem(f"Sale {unseen}", longest=10) == (
+        None
+        if unseen in "\ufe0f\u180b\u180f\U000e0100"
+        else f"holds the invisible character U+{ord(unseen):04X}; leave it out."
+    )
