@@ -7,7 +7,7 @@ from typing import Final
 
 import strawberry
 
-from app import graph, services, serving
+from app import graph, services, serving, tasks
 from app.graphql import sockets as protocol
 from app.graphql.auth import Authentication, Lookup
 from app.graphql.endpoint import Endpoint
@@ -110,8 +110,8 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
 
         metrics.watch("api_feeds", opened.click_feed.hub.counts)
         metrics.watch("api_changes", opened.changes.counts)
-        behind = [asyncio.create_task(work) for work in (metrics.flushing(), opened.click_feed.hub.keep())]
-        try:
+        hub = opened.click_feed.hub
+        async with tasks.background(metrics.flushing, hub.listen, hub.look_after):
             await serving.serve(
                 Operations(api.application, readiness, metrics),
                 sockets,
@@ -119,10 +119,6 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
                 drain_seconds=DRAIN_SECONDS,
                 on_drain=drain,
             )
-        finally:
-            for task in behind:
-                task.cancel()
-            await asyncio.gather(*behind, return_exceptions=True)
 
 
 def over(opened: Services) -> Api:

@@ -113,6 +113,8 @@ def _mongodb(folder: Path, socket: Path, cache_gb: float) -> Program:
             *("--bind_ip", str(socket), "--filePermissions", "0600"),
             *("--wiredTigerCacheSizeGB", f"{cache_gb:g}", "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            # what a killed worker leaves open must not block its successors for the usual minute
+            *("--setParameter", "transactionLifetimeLimitSeconds=10"),
             # nobody else is in this replica set whom the primary could wait for
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
         ),

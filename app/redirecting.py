@@ -5,13 +5,12 @@ import logging
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
 import msgspec
 
-from app import connections, serving
+from app import connections, serving, tasks
 from app.connections import Connections
 from app.health import Operations, Readiness
 from app.metrics import Metrics
@@ -31,8 +30,6 @@ from storage import news
 from storage.routes import MongoRoutes
 from storage.salts import MongoSalts
 
-RESTART_SECONDS: Final = 1.0
-
 _log = logging.getLogger(__name__)
 
 
@@ -47,7 +44,7 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
     async with connections.open(settings, "redirect") as opened:
         journal = Journal(settings.journals_dir, connections.now_ms(), counts)
         try:
-            async with prepared(opened, journal, counts) as redirect, _running(metrics.flushing):
+            async with prepared(opened, journal, counts) as redirect, tasks.background(metrics.flushing):
                 readiness = Readiness({"process": _alive})
                 await serving.serve(
                     Operations(redirect, readiness, metrics),
@@ -78,7 +75,7 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
     await (
         salts.attempt()
     )  # before the first visitor, so that nobody goes without a hash while MongoDB answers
-    async with _running(salts.keep), _running(lambda: _hear(opened, routes, counts)):
+    async with tasks.background(salts.keep, lambda: _hear(opened, routes, counts)):
         yield redirect
 
 
@@ -104,26 +101,6 @@ async def _hear(opened: Connections, routes: Routes, counts: Counts) -> None:
         connected=routes.listening,
         lost=lost,
     )
-
-
-@asynccontextmanager
-async def _running(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """`work` in the background for as long as the block lasts."""
-    task = asyncio.create_task(_for_ever(work))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        try:
-            await work()
-        except Exception:  # noqa: BLE001 - the rim: redirects go on whatever befalls the work behind them
-            _log.exception("background work failed and starts again")
-        await asyncio.sleep(RESTART_SECONDS)
 
 
 async def _alive() -> None:

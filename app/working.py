@@ -6,7 +6,7 @@ import secrets
 import socket
 from typing import Final
 
-from app import connections, serving
+from app import connections, serving, tasks
 from app.connections import Connections
 from app.health import Operations, Readiness
 from app.metrics import Metrics
@@ -50,8 +50,7 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
         async with asyncio.TaskGroup() as group:  # should one of them fail, the process ends and is restarted
             behind = [group.create_task(work) for work in (lease.keep(), outbox.keep(), metrics.flushing())]
             await _ship(clicks, sockets, Operations(None, _readiness(opened), metrics))
-            for task in behind:
-                task.cancel()
+            await tasks.end(behind)
         metrics.flush()
         await _give_back(lease)
 

@@ -85,14 +85,12 @@ class Listener:
             backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
 
     async def _listen(self, hear: Callable[[str, ClicksCommitted], None]) -> None:
-        pubsub, task = self._redis.pubsub(), asyncio.current_task()
+        pubsub = self._redis.pubsub()
         try:
             await pubsub.subscribe(self._prefix, *self._wanted)  # its own channel keeps the connection in use
             self._pubsub, self._heard_at = pubsub, time.monotonic()
             while True:
                 message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=PING_SECONDS)
-                if task is not None and task.cancelling():
-                    raise asyncio.CancelledError  # redis-py can swallow one that meets its own time limit
                 await self._check(pubsub, message)
                 if message is not None and message["type"] == "message":
                     self._hear(message, hear)

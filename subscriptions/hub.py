@@ -173,11 +173,18 @@ class Hub:
         self._news = news
         self._viewed: dict[str, _Feed] = {}
 
-    async def keep(self) -> None:
-        """Listen for ever, and look after what Redis did not tell."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._news.keep(self._hear))
-            group.create_task(self._look_after())
+    async def listen(self) -> None:
+        """Hear what Redis tells, for ever."""
+        await self._news.keep(self._hear)
+
+    async def look_after(self) -> None:
+        """Find what Redis did not tell, for ever."""
+        while True:
+            await asyncio.sleep(SILENCE_SECONDS)  # the interval is what is promised
+            try:
+                await self._compare()
+            except Unavailable as error:
+                _log.warning("feeds cannot be compared with the ledger: %s", error)
 
     @asynccontextmanager
     async def subscribed(self, workspace_id: str, wanted: ClickFilter) -> AsyncIterator[Subscriber]:
@@ -206,19 +213,9 @@ class Hub:
         if feed is not None:
             feed.put(news)
 
-    async def _look_after(self) -> None:
-        while True:
-            await asyncio.sleep(
-                SILENCE_SECONDS
-            )  # the interval is what is promised: a lost message costs a second
-            if not self._viewed:
-                continue
-            try:
-                heads = await self._ledger.heads_of_all(list(self._viewed))
-            except Unavailable as error:
-                _log.warning("feeds cannot be compared with the ledger: %s", error)
-                continue
-            for workspace_id, each in heads.items():
-                feed = self._viewed.get(workspace_id)
-                if feed is not None:
-                    feed.put(each)
+    async def _compare(self) -> None:
+        heads = await self._ledger.heads_of_all(list(self._viewed)) if self._viewed else {}
+        for workspace_id, each in heads.items():
+            feed = self._viewed.get(workspace_id)
+            if feed is not None:
+                feed.put(each)

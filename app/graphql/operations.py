@@ -217,7 +217,7 @@ class Graph:
 
 
 def _heed_cancellation() -> None:
-    """Stop where a cancellation was dropped on the way (see app.graphql.sse.end): who left is not served."""
+    """Stop where a cancellation was dropped on the way (see app.tasks.end): who left is not served."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

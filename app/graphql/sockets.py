@@ -14,7 +14,7 @@ import msgspec
 from app.graphql import auth, failures, payloads
 from app.graphql.auth import Authentication
 from app.graphql.operations import Graph
-from app.graphql.sse import end, first_of
+from app.tasks import end, first_of
 from domain.access import Viewer
 from domain.errors import ApiError, BadRequest, Lagged, LimitExceeded
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,11 +12,11 @@ import msgspec
 from app.graphql import answers, failures
 from app.graphql.failures import Refusal
 from app.graphql.operations import Graph, Started
+from app.tasks import first_of
 from domain.errors import ApiError, LimitExceeded
 
 PING_SECONDS: Final = 12.0
 STREAMS_PER_KEY: Final = 100
-RECANCEL_SECONDS: Final = 0.1
 SEND_SECONDS: Final = 10.0
 """How long a frame may wait for a client that does not read; then its stream is given up."""
 
@@ -172,30 +172,3 @@ def _next(payload: bytes) -> bytes:
 async def _left(receive: Any) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def first_of(*works: Awaitable[Any]) -> None:
-    """Run until the first ends, cancel the others and wait until they have cleaned up behind them."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await end(tasks)
-    for task in done:
-        task.result()
-
-
-async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
-    """Cancel `tasks` and wait until they have cleaned up behind them.
-
-    A cancellation is repeated until it is heard: `asyncio.wait_for` of Python 3.11, which libraries use,
-    drops one that comes in the moment in which its work is done.
-    """
-    waiting = set(tasks)
-    while waiting:
-        for task in waiting:
-            task.cancel()
-        ended, waiting = await asyncio.wait(waiting, timeout=RECANCEL_SECONDS)
-        for task in ended:
-            if not task.cancelled():
-                task.exception()  # looked at, so that nobody warns of it

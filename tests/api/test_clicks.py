@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
+from app import tasks
 from domain.access import Scope
 from domain.visits import VisitRecord
 from storage.ledgers import Ledger
@@ -121,10 +122,9 @@ async def test_figures_of_a_page_of_links_are_one_round_trip(api: Api) -> None:
 @pytest.fixture
 async def hub(api: Api) -> AsyncIterator[None]:
     """The hub of an API process, listening."""
-    task = asyncio.create_task(api.services.click_feed.hub.keep())
-    yield
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    hub = api.services.click_feed.hub
+    async with tasks.background(hub.listen, hub.look_after):
+        yield
 
 
 async def test_the_subscription_delivers_through_the_schema(api: Api, hub: None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pymongo.errors import PyMongoError
 
-from app import embedded, services
+from app import embedded, services, tasks
 from app.embedded import Engines
 from app.services import Services
 from app.settings import Settings
@@ -78,11 +78,9 @@ async def test_clicks_survive_their_engines(engines: Engines, own: Services, sic
         "stepped down": lambda: step_down(own),
         "redis killed": lambda: kill(engines.redis.process_id),
     }
-    writer, workers, seen = journal(own), [Worker(own), Worker(own)], Counter[str]()
-    behind = [
-        asyncio.create_task(work)
-        for work in (own.click_feed.hub.keep(), read(own, seen), *(worker.run() for worker in workers))
-    ]
+    writer, workers, seen, hub = journal(own), [Worker(own), Worker(own)], Counter[str](), own.click_feed.hub
+    views = [asyncio.create_task(work) for work in (hub.listen(), hub.look_after(), read(own, seen))]
+    shipping = [asyncio.create_task(worker.run()) for worker in workers]
     try:
         await asyncio.sleep(
             0.5
@@ -99,9 +97,8 @@ async def test_clicks_survive_their_engines(engines: Engines, own: Services, sic
     finally:
         for worker in workers:
             worker.stopping.set()
-        for task in behind[:2]:
-            task.cancel()
-        await asyncio.gather(*behind, return_exceptions=True)
+        await tasks.end(views)
+        await asyncio.gather(*shipping, return_exceptions=True)
         writer.close()
     assert set(seen.values()) == {1}
     assert await own.database.clicks.count_documents({}) == 900

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from app import tasks
 from app.services import Services
 from delivery.announcements import Outbox
 from delivery.clicks import Clicks
@@ -74,8 +75,7 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             behind = [group.create_task(work) for work in (self.lease.keep(), self.outbox.keep())]
             await self.clicks.run(self.stopping)
-            for task in behind:
-                task.cancel()
+            await tasks.end(behind)
         await self.lease.release()
         await self.ledger.__aexit__()
 

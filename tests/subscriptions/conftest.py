@@ -1,6 +1,5 @@
 """Fixtures of the subscription tests: services with a hub that listens, each on its own database."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app import services
+from app import services, tasks
 from app.services import Services
 from app.settings import Settings
 from storage import mongo
@@ -23,10 +22,9 @@ async def opened(settings: Settings, tmp_path: Path) -> AsyncIterator[Services]:
     )
     async with services.open(own, "api") as each:
         await mongo.ensure_indexes(each.database)
-        hub = asyncio.create_task(each.click_feed.hub.keep())
-        yield each
-        hub.cancel()
-        await asyncio.gather(hub, return_exceptions=True)
+        hub = each.click_feed.hub
+        async with tasks.background(hub.listen, hub.look_after):
+            yield each
         await each.database.client.drop_database(own.mongodb_database)
 
 
