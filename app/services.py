@@ -15,6 +15,7 @@ from storage.feeds import Feeds
 from storage.idempotency import MongoClaims
 from storage.keys import MongoKeys
 from storage.links import MongoLinks
+from storage.revisions import MongoRevisions
 from storage.stats import Stats
 from storage.workspaces import MongoWorkspaces
 from subscriptions.hub import Hub
@@ -29,6 +30,7 @@ class Services(Connections):
     keys: MongoKeys
     workspaces: MongoWorkspaces
     changes: RedisLinkChanges
+    revisions: MongoRevisions
     claims: MongoClaims
     clicks: Clicks
     stats: Stats
@@ -51,6 +53,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             keys=MongoKeys(database),
             workspaces=MongoWorkspaces(database),
             changes=RedisLinkChanges(news, settings.mongodb_database),
+            revisions=MongoRevisions(database),
             claims=MongoClaims(database),
             clicks=Clicks(database),
             stats=Stats(database),

@@ -7,10 +7,11 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from domain import drafts, ids, instants, slugs
+from domain import drafts, ids, instants, revisions, slugs
 from domain.drafts import Draft
 from domain.errors import Rejected, UserError, UserErrorCode
 from domain.links import Conflict, Link, LinkChanged, LinkChanges, Links
+from domain.revisions import Revisions
 from domain.utm import Utm
 
 MAX_ROWS: Final = 1_000
@@ -23,11 +24,14 @@ class Workbench:
 
     Args:
         hosts: the workspace's hosts for short links, the default first.
+        actor: id of the key, or name of the job, that edits.
     """
 
     workspace_id: str
     hosts: tuple[str, ...]
+    actor: str
     links: Links
+    revisions: Revisions
     changes: LinkChanges
     clock: instants.Clock
     ids: ids.Ids
@@ -102,6 +106,28 @@ async def restore(link_id: str, bench: Workbench) -> Link:
     return await _set_archived(link_id, bench, archived=False)
 
 
+async def roll_back(link_id: str, to_version: int, bench: Workbench) -> Link:
+    """Make a new version of a link with everything as it was at an earlier one.
+
+    Raises:
+        Rejected: NOT_FOUND (the link, or what it was then), STALE, or TAKEN: another has its slug of then.
+    """
+    for _ in range(_ATTEMPTS):
+        old = await _found(link_id, bench)
+        later = await bench.revisions.since(bench.workspace_id, link_id, to_version)
+        if to_version < 1 or len(later) != old.version - to_version:
+            raise Rejected(_no_version(to_version, old))
+        new = _next(old, revisions.undone(old, later), bench)
+        if new == old:
+            return old
+        conflict = await _replace(old, new, bench)
+        if conflict is None:
+            return new
+        if conflict is not Conflict.STALE:
+            raise Rejected(_conflict(conflict, new))
+    raise Rejected(_stale(old))
+
+
 async def delete(link_id: str, bench: Workbench) -> str:
     """Delete a link for good; its slug stays taken, so that nobody inherits its visitors.
 
@@ -142,6 +168,7 @@ def _new(values: dict[str, Any], bench: Workbench) -> Link:
         slug_key=slugs.key_of(slug),
         created_at=now,
         updated_at=now,
+        changed_by=bench.actor,
         **values,
     )
 
@@ -198,7 +225,10 @@ def _next(old: Link, values: dict[str, Any], bench: Workbench) -> Link:
         return old
     # A clock that steps back must not sort a change before what was changed.
     updated_at = max(bench.clock(), old.updated_at)
-    return _consistent(msgspec.structs.replace(new, version=old.version + 1, updated_at=updated_at))
+    version = old.version + 1
+    return _consistent(
+        msgspec.structs.replace(new, version=version, updated_at=updated_at, changed_by=bench.actor)
+    )
 
 
 def _consistent(link: Link) -> Link:
@@ -257,6 +287,11 @@ def _claim(field: Conflict, link: Link) -> str:
     if field is Conflict.SLUG:
         return f"the slug {link.slug!r} on {link.domain}, or had it before it was deleted"
     return f"the external id {link.external_id!r}"
+
+
+def _no_version(version: int, current: Link) -> UserError:
+    message = f"There is no version {version} to go back to; the link has versions 1 to {current.version}."
+    return UserError(UserErrorCode.NOT_FOUND, message, ("to_version",))
 
 
 def _stale(current: Link) -> UserError:

@@ -108,9 +108,6 @@ class Lagged(ApiError):
     code, status = "LAGGED", 409
 
 
-class TimedOut(ApiError):
-    """The operation ran longer than its time limit and was stopped."""
-
 class IdempotencyConflict(ApiError):
     """A call with the same Idempotency-Key is running at this moment."""
 
@@ -122,6 +119,9 @@ class IdempotencyMismatch(ApiError):
 
     code, status = "IDEMPOTENCY_MISMATCH", 422
 
+
+class TimedOut(ApiError):
+    """The operation ran longer than its time limit and was stopped."""
 
     code, status = "TIMEOUT", 504
 

@@ -31,6 +31,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         slug_key: the slug's identity (see slugs.key_of); (domain, slug_key) is unique.
         destination: canonical WHATWG URL without UTM parameters.
         version: counts the changes, from 1; the optimistic lock.
+        changed_by: who made this version: id of a key, or name of a job.
         archived_at: since when the link is archived, or None.
     """
 
@@ -55,6 +56,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     paused: bool = False
     archived_at: datetime | None = None
     version: int = 1
+    changed_by: str = ""
     created_at: datetime
     updated_at: datetime
 
@@ -191,7 +193,7 @@ class Links(Protocol):
         ...
 
     async def update(self, workspace_id: str, old: Link, new: Link) -> Conflict | None:
-        """Replace `old` by `new`, if `old` is still what is kept.
+        """Replace `old` by `new`, if `old` is still what is kept, and keep what that changes as a revision.
 
         Returns:
             None when it is done, otherwise what stands against it; then nothing changed.
@@ -199,5 +201,8 @@ class Links(Protocol):
         ...
 
     async def remove(self, workspace_id: str, link: Link, deleted_at: datetime) -> Conflict | None:
-        """Leave a tombstone in place of `link`, if that is still what is kept: its slug stays taken."""
+        """Leave a tombstone in place of `link`, if that is still what is kept: its slug stays taken.
+
+        Its revisions go with it.
+        """
         ...

@@ -82,6 +82,20 @@ class LinkMutations:
         restored = await outcome(edits.restore(id, await info.context.workbench()))
         return LinkPayload.of(restored, info.context)
 
+    @strawberry.mutation(
+        description="Make a new version of a link with everything as it was at an earlier one.",
+        metadata=_WRITE,
+    )
+    async def rollback_link(
+        self,
+        info: Info,
+        id: strawberry.ID,  # noqa: A002
+        to_version: int,
+    ) -> LinkPayload:
+        """The way back is a version, too."""
+        bench = await info.context.workbench()
+        return LinkPayload.of(await outcome(edits.roll_back(id, to_version, bench)), info.context)
+
     @strawberry.mutation(description="Delete a link for good. Its slug stays taken.", metadata=_WRITE)
     async def delete_link(self, info: Info, id: strawberry.ID) -> DeletePayload:  # noqa: A002
         """Nobody inherits its visitors."""

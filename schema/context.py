@@ -19,6 +19,7 @@ from domain.ids import Ids
 from domain.instants import Clock
 from domain.keys import Keys
 from domain.links import Link, LinkChanges, Links
+from domain.revisions import Revisions
 from domain.workspaces import Workspace, Workspaces
 
 
@@ -28,6 +29,10 @@ class Stores(Protocol):
     @property
     def links(self) -> Links:
         """Links."""
+
+    @property
+    def revisions(self) -> Revisions:
+        """Revisions of links."""
 
     @property
     def keys(self) -> Keys:
@@ -153,7 +158,9 @@ class Context:
         return Workbench(
             workspace_id=workspace.id,
             hosts=workspace.hosts(hostnames.of(self.short_base)),
+            actor=self.viewer.key_id,
             links=self.stores.links,
+            revisions=self.stores.revisions,
             changes=self.stores.changes,
             clock=self.clock,
             ids=self.ids,

@@ -9,11 +9,13 @@ from domain import addresses, instants, links, paging, targets
 from domain.access import Scope
 from domain.clicks import EVERY_CLICK
 from domain.errors import Rejected
+from schema import revisions
 from schema.clicks import Click, ClickFilter, LinkStats, listed
 from schema.context import Context, Info
 from schema.nodes import Node
 from schema.paging import Connection
 from schema.payloads import UserError
+from schema.revisions import LinkRevision
 from schema.scalars import JSON, DateTime, Url
 from schema.utm import Utm
 
@@ -81,6 +83,15 @@ class Link(Node):
         name = f"{info.context.viewer.workspace_id}/clicks"
         window = paging.window(name, first=first, after=after, last=last, before=before)
         return await listed(wanted, window, name, info.context)
+
+    @strawberry.field(
+        description="What each version changed, newest first.", metadata={"scope": Scope.LINKS_READ}
+    )
+    async def revisions(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> Connection[LinkRevision]:
+        """Reads one page behind a cursor."""
+        return await revisions.listed(self.id, first, after, info.context)
 
     @classmethod
     def of(cls, link: links.Link, context: Context) -> "Link":

@@ -22,6 +22,7 @@ from domain.links import Conflict, Link, LinkFilter, LinkOrder
 from domain.paging import Page, Window
 from storage import codec, listings
 from storage.mongo import Database, Document, answering, transaction
+from storage.revisions import MongoRevisions
 
 _DUPLICATE_KEY: Final = 11000
 _ROUNDS: Final = 10
@@ -39,6 +40,7 @@ class MongoLinks:
         self._database = database
         self._links = database["links"]
         self._external_ids = database["external_ids"]
+        self._revisions = MongoRevisions(database)
 
     async def add(self, workspace_id: str, link: Link) -> frozenset[Conflict]:
         """Keep one new link; the answer is empty when it was kept."""
@@ -122,6 +124,7 @@ class MongoLinks:
 
         async def replace(session: AsyncClientSession) -> None:
             await self._swap(workspace_id, old, _document(new), session)
+            await self._revisions.record(workspace_id, old, new, session)
             if (old.external_id, old.external_source) != (new.external_id, new.external_source):
                 await self._external_ids.delete_one(
                     {"_id": old.id, "workspace_id": workspace_id}, session=session
@@ -145,6 +148,7 @@ class MongoLinks:
 
         async def bury(session: AsyncClientSession) -> None:
             await self._swap(workspace_id, link, tombstone, session)
+            await self._revisions.forget(workspace_id, link.id, session)
             await self._external_ids.delete_one(
                 {"_id": link.id, "workspace_id": workspace_id}, session=session
             )

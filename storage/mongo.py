@@ -46,11 +46,18 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     ),
     "feeds": (IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),),
     "stats": (IndexModel([("workspace_id", ASCENDING), ("link_id", ASCENDING)], name="by_link"),),
+    "revisions": (
+        IndexModel(
+            [("workspace_id", ASCENDING), ("link_id", ASCENDING), ("version", DESCENDING)],
+            unique=True,
+            name="by_link",
+        ),
+    ),
+    "idempotency": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
     "visitors": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
 }
 
 
-    "idempotency": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
 def connect(url: str, *, timeout_ms: int, application: str, **options: Any) -> AsyncMongoClient[Document]:
     """A client that gives up an operation after `timeout_ms`, with UTC times and majority writes.
 

@@ -232,7 +232,7 @@ async def test_a_malformed_key_is_refused(client: Client, key: str) -> None:
 async def test_queries_take_no_notice(client: Client) -> None:
     """A query under a key is a query; the key stays free."""
     await client.data("k", "{ viewer { scopes } }")
-    await client.data("k", CREATE, input=INPUT)
+    assert (await client.data("k", CREATE, input=INPUT))["createLink"]["userErrors"] == []
 
 
 async def test_what_failed_for_now_is_not_remembered(api: Api) -> None:

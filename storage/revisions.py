@@ -1,0 +1,51 @@
+"""Revisions of links in MongoDB, written in the transaction of the change that they tell of."""
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from domain import revisions
+from domain.links import Link
+from domain.paging import Page, Window
+from domain.revisions import Revision
+from storage import codec
+from storage.mongo import Database, Document, answering
+
+
+class MongoRevisions:
+    """The store of revisions; see domain.revisions.Revisions for what each method promises."""
+
+    def __init__(self, database: Database) -> None:
+        self._revisions = database["revisions"]
+
+    async def page(self, workspace_id: str, link_id: str, window: Window) -> Page[Revision]:
+        """One stretch of the kept revisions of a link, newest first, by version."""
+        query: Document = {"workspace_id": workspace_id, "link_id": link_id}
+        if window.after is not None:
+            query["version"] = {"$lt": window.after[0]}
+        with answering():
+            cursor = self._revisions.find(query).sort("version", -1)
+            documents = await cursor.limit(window.size + 1).to_list()
+        return Page(window, [codec.to_value(document, Revision) for document in documents])
+
+    async def count(self, workspace_id: str, link_id: str, *, limit: int) -> int:
+        """How many are kept; counts no further than `limit`."""
+        with answering():
+            query = {"workspace_id": workspace_id, "link_id": link_id}
+            return await self._revisions.count_documents(query, limit=limit)
+
+    async def since(self, workspace_id: str, link_id: str, version: int) -> list[Revision]:
+        """Those behind a version, newest first."""
+        query = {"workspace_id": workspace_id, "link_id": link_id, "version": {"$gt": version}}
+        with answering():
+            documents = await self._revisions.find(query).sort("version", -1).to_list()
+        return [codec.to_value(document, Revision) for document in documents]
+
+    async def record(self, workspace_id: str, old: Link, new: Link, session: AsyncClientSession) -> None:
+        """Keep what replacing `old` by `new` changes."""
+        kept = [codec.to_document(revision) for revision in revisions.left_by(old, new)]
+        if any(document["workspace_id"] != workspace_id for document in kept):
+            raise ValueError("a link of another workspace")
+        await self._revisions.insert_many(kept, session=session)
+
+    async def forget(self, workspace_id: str, link_id: str, session: AsyncClientSession) -> None:
+        """Drop every revision of a link that is being deleted."""
+        await self._revisions.delete_many({"workspace_id": workspace_id, "link_id": link_id}, session=session)
