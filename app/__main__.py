@@ -188,9 +188,15 @@ async def _work(role: str, settings: Settings, sockets: list[socket.socket], *, 
         return
     from app import preparing
 
+    prepared = asyncio.Event()
+
+    async def database() -> None:
+        if not prepared.is_set():
+            raise preparing.Unprepared
+
     async with asyncio.TaskGroup() as together:
-        preparation = together.create_task(preparing.announced(settings))
-        await run(settings, sockets)
+        preparation = together.create_task(preparing.announced(settings, prepared))
+        await run(settings, sockets, needs={"database": database})
         preparation.cancel()
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import secrets
 import socket
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import strawberry
@@ -20,7 +22,7 @@ from app.graphql.origins import Cors, Origins
 from app.graphql.replays import Load
 from app.graphql.sse import Streams
 from app.graphql.websocket import WebSockets
-from app.health import Operations, Readiness
+from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
 from app.services import Services
 from app.settings import Settings
@@ -91,14 +93,22 @@ class Api:
             limits=socket_limits,
         )
         page = GraphiQL() if settings.playground else None
-        self.application = Cors(Endpoint(self.http, self.websockets, page, request_ids=_new_id), origins)
+        self.application = Cors(
+            Endpoint(self.http, self.websockets, page, request_ids=_new_id), origins, request_ids=_new_id
+        )
 
 
-async def run(settings: Settings, sockets: list[socket.socket]) -> None:
-    """Serve the graph on `sockets` until SIGTERM: calls finish, streams complete, sockets are told 1012."""
+async def run(
+    settings: Settings, sockets: list[socket.socket], *, needs: Mapping[str, Check] = MappingProxyType({})
+) -> None:
+    """Serve the graph on `sockets` until SIGTERM: calls finish, streams complete, sockets are told 1012.
+
+    Args:
+        needs: what `/readyz` asks besides MongoDB.
+    """
     async with services.open(settings, "api") as opened:
         api = over(opened)
-        readiness = Readiness({"mongodb": lambda: opened.database.command("ping")})
+        readiness = Readiness({"mongodb": lambda: opened.database.command("ping"), **needs})
         metrics = Metrics("api")
         metrics.watch("api_budgets", api.budget.counts)
         metrics.watch("api_websockets", api.websockets.shared.counts)

@@ -1,9 +1,7 @@
 """What a database needs before anything works on it: every index, the first workspace and the admin key."""
 
 import asyncio
-import os
 import secrets
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -11,6 +9,7 @@ from pymongo.errors import PyMongoError
 
 from app import connections
 from app.connections import Connections
+from app.key_files import KeyFile
 from app.settings import Misconfigured, Settings
 from domain import installations
 from domain.errors import Unavailable
@@ -22,6 +21,10 @@ FIRST_PAUSE_SECONDS: Final = 0.1
 LONGEST_PAUSE_SECONDS: Final = 5.0
 
 _log = structlog.get_logger(__name__)
+
+
+class Unprepared(Exception):
+    """The database is being prepared: indexes, the first workspace or its key may be missing."""
 
 
 async def until_done(settings: Settings) -> str:
@@ -49,42 +52,31 @@ async def until_done(settings: Settings) -> str:
         pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
 
-async def announced(settings: Settings) -> None:
-    """Prepare the database for a role that runs alone, and print where the admin key is."""
+async def announced(settings: Settings, prepared: asyncio.Event) -> None:
+    """Prepare the database for a role that runs alone, print where the admin key is and set `prepared`."""
     print(f"admin key: {await until_done(settings)}", flush=True)  # noqa: T201 - shown once, never logged
+    prepared.set()
 
 
 async def _first_access(opened: Connections) -> str:
-    settings = opened.settings
+    settings, kept = opened.settings, MongoKeys(opened.database)
+    file = KeyFile(settings.data_dir / "admin.key")
     try:
         access = await installations.bootstrap(
             MongoWorkspaces(opened.database),
-            MongoKeys(opened.database),
+            kept,
             now=opened.clock(),
             random_bytes=secrets.token_bytes,
             admin_key=settings.admin_key,
+            keep=file.propose,
         )
     except ValueError as error:
         raise Misconfigured(str(error)) from None
-    file = settings.data_dir / "admin.key"
+    await file.settle(kept)
     if access.secret is not None:
-        return f"{access.secret} (shown this once; {_kept(file, access.secret)})"
+        return f"{access.secret} (shown this once; {file.told()})"
     if settings.admin_key is not None:
         return "the one in LINKGRAPH_ADMIN_KEY"
-    if await asyncio.to_thread(file.exists):
-        return f"in {file}"
+    if await asyncio.to_thread(file.path.exists):
+        return f"in {file.path}"
     return "made at an earlier start (if it is lost, set LINKGRAPH_ADMIN_KEY to have another)"
-
-
-def _kept(file: Path, secret: str) -> str:
-    """Keep the key for its owner's eyes only; the file is complete or absent."""
-    unfinished = file.with_suffix(".new")
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished.unlink(missing_ok=True)
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as writing:
-            writing.write(f"{secret}\n")
-        unfinished.replace(file)
-    except OSError as error:
-        return f"write it down, {file} cannot be written: {error.strerror}"
-    return f"kept in {file}"

@@ -5,6 +5,7 @@ import errno
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal
@@ -17,6 +18,8 @@ SPARE_FILES: Final = 64
 """Files that a process keeps for its engines, journals and logs; the others may be connections."""
 HEAD_SECONDS: Final = 15
 """How long a connection may take over the head of a request; uvicorn would wait for ever."""
+STALLED_SECONDS: Final = 30
+"""How long the kernel keeps what a client neither reads nor acknowledges; then it drops the connection."""
 _SWEEP_TICKS: Final = 20
 """Ticks of uvicorn's, 0.1 s each, between two looks at who takes too long."""
 
@@ -125,7 +128,10 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: the port is taken, or the address is not this machine's.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=2048)
+    listening = socket.create_server((host, port), family=family, backlog=2048)
+    if sys.platform == "linux":  # accepted sockets inherit it
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_SECONDS * 1000)
+    return listening
 
 
 def bind(host: str, port: int, option: str) -> socket.socket:

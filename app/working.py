@@ -4,11 +4,13 @@ import asyncio
 import os
 import secrets
 import socket
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from app import connections, serving, tasks
 from app.connections import Connections
-from app.health import Operations, Readiness
+from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
 from app.settings import Settings
 from delivery.announcements import Outbox
@@ -24,12 +26,15 @@ _RELEASE_SECONDS: Final = 1.0
 """A slot that cannot be given back so quickly becomes free when its lease runs out."""
 
 
-async def run(settings: Settings, sockets: list[socket.socket]) -> None:
+async def run(
+    settings: Settings, sockets: list[socket.socket], *, needs: Mapping[str, Check] = MappingProxyType({})
+) -> None:
     """Ship until SIGTERM: the transaction at hand is finished, slot and journals are let go.
 
     Args:
         settings: engines and data directory.
         sockets: listening sockets for `/livez`, `/readyz` and `/metrics`; may be empty.
+        needs: what `/readyz` asks besides MongoDB.
     """
     counts, metrics = Counts(), Metrics("worker")
     metrics.watch("worker", counts)
@@ -49,7 +54,7 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
         )
         async with asyncio.TaskGroup() as group:  # should one of them fail, the process ends and is restarted
             behind = [group.create_task(work) for work in (lease.keep(), outbox.keep(), metrics.flushing())]
-            await _ship(clicks, sockets, Operations(None, _readiness(opened), metrics))
+            await _ship(clicks, sockets, Operations(None, _readiness(opened, needs), metrics))
             await tasks.end(behind)
         metrics.flush()
         await _give_back(lease)
@@ -67,11 +72,11 @@ async def _ship(clicks: Clicks, sockets: list[socket.socket], operations: Operat
     await shipping
 
 
-def _readiness(opened: Connections) -> Readiness:
+def _readiness(opened: Connections, needs: Mapping[str, Check]) -> Readiness:
     async def mongodb() -> None:
         await opened.database.command("ping")
 
-    return Readiness({"mongodb": mongodb})
+    return Readiness({"mongodb": mongodb, **needs})
 
 
 async def _give_back(lease: Lease) -> None:

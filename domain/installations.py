@@ -1,6 +1,6 @@
 """The first start of an installation: its first workspace and its first admin key."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,10 @@ from domain.workspaces import Workspace, Workspaces
 WORKSPACE_ID: Final = ids.of("ws", 0, bytes(10))
 _KEY_ID: Final = ids.of("key", 0, bytes(10))
 SHORTEST_SECRET: Final = 8
+
+Keep = Callable[[str], Awaitable[str]]
+"""Keeps a secret before it becomes a key, so that no crash can lose it; gives the one that is to become the
+key: an earlier one, where a start that was cut short has left it."""
 
 
 class FirstAccess(msgspec.Struct, frozen=True):
@@ -35,11 +39,13 @@ async def bootstrap(
     now: datetime,
     random_bytes: Callable[[int], bytes],
     admin_key: str | None = None,
+    keep: Keep | None = None,
 ) -> FirstAccess:
     """See to it that there is a workspace and an admin key; any number of processes may do so at once.
 
     Args:
         admin_key: the operator's own secret; it becomes a key if it is none yet, and then none is made up.
+        keep: called with a secret that was made up; None keeps it nowhere.
 
     Raises:
         ValueError: `admin_key` is too short or holds blanks or invisible characters.
@@ -51,6 +57,8 @@ async def bootstrap(
     )
     if admin_key is None and await kept.any(WORKSPACE_ID):
         return FirstAccess(workspace, None)
+    if admin_key is None and keep is not None:
+        secret = await keep(secret)
     key_id = _KEY_ID if admin_key is None else ids.of("key", int(now.timestamp() * 1000), random_bytes(10))
     made = await kept.add(WORKSPACE_ID, _admin(key_id, secret, now))
     return FirstAccess(workspace, secret if made and admin_key is None else None)

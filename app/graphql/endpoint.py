@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from app.graphql import websocket
 from app.graphql.graphiql import ASSETS_PATH, GraphiQL
 from app.graphql.http import Http
 from app.graphql.negotiation import accept
@@ -50,7 +51,9 @@ class Endpoint:
             await self._websockets(scope, receive, send)
         else:
             await receive()
-            await send({"type": "websocket.close"})
+            await websocket.refuse(
+                scope, send, 404, "There is nothing here: the graph is at /graphql.", self._request_ids()
+            )
 
     async def _other(self, scope: Any, send: Any) -> bool:
         """Files of the page, and the way to it for who types the host alone."""

@@ -1,6 +1,6 @@
 """Which web pages may use the API from a browser: its own, and those of the origins in the settings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -49,10 +49,12 @@ class Cors:
     Args:
         application: an ASGI application.
         origins: who is admitted.
+        request_ids: makes the id of each answer that is given here.
     """
 
-    def __init__(self, application: Any, origins: Origins) -> None:
+    def __init__(self, application: Any, origins: Origins, *, request_ids: Callable[[], str]) -> None:
         self._application = application
+        self._request_ids = request_ids
         self._origins = origins
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -81,6 +83,7 @@ class Cors:
             (b"access-control-allow-methods", b"GET, POST"),
             (b"access-control-allow-headers", _ALLOWED_HEADERS),
             (b"access-control-max-age", b"600"),
+            (b"x-request-id", self._request_ids().encode()),
         ]
         await send({"type": "http.response.start", "status": 204, "headers": headers})
         await send({"type": "http.response.body", "body": b""})

@@ -50,9 +50,9 @@ class WebSockets:
                 raise BadRequest("Pages of this origin may not connect.")
             auth.check_query_string(scope["query_string"])
             key = auth.header_key(scope["headers"])
-        except ApiError:
+        except ApiError as error:
             self.shared.counts.refused += 1
-            await send({"type": "websocket.close"})  # not accepted yet: the handshake is answered with 403
+            await refuse(scope, send, 403, error.message, self.shared.request_ids())
             return
         speaks = PROTOCOL in scope["subprotocols"]
         accepted = [(b"x-request-id", self.shared.request_ids().encode())]
@@ -67,3 +67,19 @@ class WebSockets:
             await Socket(self.shared, receive, send, key).run()
         finally:
             self.shared.counts.open -= 1
+
+
+async def refuse(scope: Any, send: Any, status: int, message: str, request_id: str) -> None:
+    """Answer a handshake with an HTTP response; a server that cannot send one answers 403 without a word."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    body = f"{message}\n".encode()
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"x-request-id", request_id.encode()),
+    ]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})

@@ -166,3 +166,14 @@ def test_a_taken_port_is_named_with_its_option() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(serving.PortTaken, match=f"Port {port} of 127.0.0.1 is taken: .*--api-port"):
             serving.bind("127.0.0.1", port, "--api-port")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TCP_USER_TIMEOUT is Linux's")
+def test_the_kernel_drops_clients_that_stall() -> None:
+    """RT-10: what a client does not read is not kept for ever; accepted sockets inherit the limit."""
+    with (
+        serving.listen("127.0.0.1", 0) as listening,
+        socket.create_connection(listening.getsockname()) as _client,
+        listening.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000

@@ -277,6 +277,7 @@ async def test_named_origins_may_read(settings: Any) -> None:
         answered = await served.post("{ hello }", headers={"origin": "https://app.example"})
         alike = await served.post("{ hello }", headers={"origin": "https://app.example:8443"})
     assert allowed.status_code == 204
+    assert len(allowed.headers["x-request-id"]) == 24
     assert "authorization" in allowed.headers["access-control-allow-headers"]
     assert refused.status_code == 405
     assert answered.headers["access-control-allow-origin"] == "https://app.example"

@@ -109,6 +109,8 @@ async def test_foreign_pages_may_not_connect(served: Served, origin: str) -> Non
         async with served.socket(additional_headers={"origin": origin}):
             pass
     assert raised.value.response.status_code == 403
+    assert len(raised.value.response.headers["x-request-id"]) == 24
+    assert raised.value.response.body == b"Pages of this origin may not connect.\n"
 
 
 async def test_own_and_named_pages_may_connect(settings: Any) -> None:
