@@ -6,10 +6,12 @@ from typing import Final
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from resolvers.campaigns import CampaignMutations, CampaignQueries
 from resolvers.clicks import ClickQueries
 from resolvers.links import LinkMutations, LinkQueries
 from resolvers.nodes import NodeQueries
 from resolvers.workspaces import WorkspaceQueries
+from schema.campaigns import Campaign
 from schema.clicks import Click
 from schema.keys import ApiKey
 from schema.links import Link
@@ -22,12 +24,12 @@ PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.gra
 
 
 @strawberry.type(description="Reading.")
-class Query(ClickQueries, LinkQueries, NodeQueries, WorkspaceQueries):
+class Query(CampaignQueries, ClickQueries, LinkQueries, NodeQueries, WorkspaceQueries):
     """Every query."""
 
 
 @strawberry.type(description="Changing. Each takes effect as a whole before the next one starts.")
-class Mutation(LinkMutations):
+class Mutation(CampaignMutations, LinkMutations):
     """Every mutation."""
 
 
@@ -42,7 +44,7 @@ def build() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[ApiKey, Click, Link, Workspace],
+        types=[ApiKey, Campaign, Click, Link, Workspace],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

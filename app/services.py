@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from app import connections
 from app.connections import Connections, Role
 from app.settings import Settings
+from domain.agents import Agents
+from domain.facts import Known
+from redirect import places
+from redirect.counts import Counts
+from redirect.places import Places
 from storage.announcements import Listener
+from storage.campaigns import MongoCampaigns
 from storage.changes import RedisLinkChanges
 from storage.clicks import Clicks
 from storage.feeds import Feeds
@@ -27,6 +33,7 @@ class Services(Connections):
     """The engines with the stores over them."""
 
     links: MongoLinks
+    campaigns: MongoCampaigns
     keys: MongoKeys
     workspaces: MongoWorkspaces
     changes: RedisLinkChanges
@@ -35,6 +42,8 @@ class Services(Connections):
     clicks: Clicks
     stats: Stats
     click_feed: ClickFeeds
+    places: Places
+    known: Known
 
 
 @asynccontextmanager
@@ -50,6 +59,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             database=database,
             redis=news,
             links=MongoLinks(database),
+            campaigns=MongoCampaigns(database),
             keys=MongoKeys(database),
             workspaces=MongoWorkspaces(database),
             changes=RedisLinkChanges(news, settings.mongodb_database),
@@ -57,5 +67,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             claims=MongoClaims(database),
             clicks=Clicks(database),
             stats=Stats(database),
+            places=Places(places.opened(settings.geoip_db), Counts()),
+            known=Known(Agents().read),
             click_feed=ClickFeeds(feeds, Hub(feeds, Listener(news, settings.mongodb_database))),
         )

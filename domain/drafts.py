@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain import attributes, fields, slugs, targets, utm
+from domain import attributes, fields, rule_drafts, slugs, targets, utm, variants
 from domain.errors import Rejected, UserError, UserErrorCode
 from domain.fields import Check
 
@@ -26,12 +26,15 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     external_source: str | UnsetType | None = UNSET
     attributes: Any = UNSET
     utm: Mapping[str, str | None] | UnsetType | None = UNSET
+    rules: Sequence[Any] | UnsetType | None = UNSET
+    variants: Sequence[Any] | UnsetType | None = UNSET
     redirect_code: int | UnsetType | None = UNSET
     forward_query: bool | UnsetType | None = UNSET
     starts_at: str | UnsetType | None = UNSET
     expires_at: str | UnsetType | None = UNSET
     fallback: str | UnsetType | None = UNSET
     paused: bool | UnsetType | None = UNSET
+    campaign_id: str | UnsetType | None = UNSET
 
 
 def checked(draft: Draft, hosts: Sequence[str], current: utm.Utm) -> dict[str, Any]:
@@ -103,6 +106,10 @@ def _attributes(given: object, _hosts: Sequence[str]) -> dict[str, Any]:
     return attributes.checked(given)
 
 
+def _campaign_id(given: str, _hosts: Sequence[str]) -> str:
+    return given
+
+
 def _flag(given: bool, _hosts: Sequence[str]) -> bool:
     return given
 
@@ -110,6 +117,8 @@ def _flag(given: bool, _hosts: Sequence[str]) -> bool:
 _DEFAULTS: Final[dict[str, Any]] = {
     "tags": (),
     "attributes": {},
+    "rules": (),
+    "variants": (),
     "redirect_code": 302,
     "forward_query": False,
     "paused": False,
@@ -125,10 +134,13 @@ _CHECKS: Final[dict[str, Check]] = {
     "external_source": fields.text("external_source", 50),
     "attributes": _attributes,
     "utm": fields.parameters,
+    "rules": rule_drafts.checked,
+    "variants": variants.checked,
     "redirect_code": _redirect_code,
     "forward_query": _flag,
     "starts_at": fields.instant("starts_at"),
     "expires_at": fields.instant("expires_at"),
     "fallback": _url("fallback"),
     "paused": _flag,
+    "campaign_id": _campaign_id,
 }

@@ -7,7 +7,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from domain import drafts, ids, instants, revisions, slugs
+from domain import campaigns, drafts, ids, instants, revisions, slugs
+from domain.campaigns import Campaigns, Known
 from domain.drafts import Draft
 from domain.errors import Rejected, UserError, UserErrorCode
 from domain.links import Conflict, Link, LinkChanged, LinkChanges, Links
@@ -32,6 +33,7 @@ class Workbench:
     actor: str
     links: Links
     revisions: Revisions
+    campaigns: Campaigns
     changes: LinkChanges
     clock: instants.Clock
     ids: ids.Ids
@@ -59,7 +61,8 @@ async def create_many(rows: Sequence[Draft], bench: Workbench) -> list[Link | Re
         Rejected: there are no rows, or too many; then nothing was kept.
     """
     _count(rows)
-    made = [_made(row, bench) for row in rows]
+    known = await campaigns.known([row.campaign_id for row in rows], bench.workspace_id, bench.campaigns)
+    made = [_made(row, bench, known) for row in rows]
     _refuse_twins(made)
     waiting = {row: link for row, link in enumerate(made) if isinstance(link, Link)}
     while waiting:
@@ -85,7 +88,7 @@ async def change(link_id: str, draft: Draft, version: int | None, bench: Workben
         old = await _found(link_id, bench)
         if version is not None and version != old.version:
             break
-        new = _changed(old, draft, bench)
+        new = _changed(old, draft, bench, await _concerned(old, draft, bench))
         if new == old:
             return old
         conflict = await _replace(old, new, bench)
@@ -150,9 +153,10 @@ def _count(rows: Sequence[Draft]) -> None:
         raise Rejected(UserError(UserErrorCode.LIMIT_EXCEEDED, message, ("input",)))
 
 
-def _made(draft: Draft, bench: Workbench) -> Link | Rejected:
+def _made(draft: Draft, bench: Workbench, known: Known) -> Link | Rejected:
     try:
-        return _consistent(_new(drafts.checked(_without_nulls(draft), bench.hosts, Utm()), bench))
+        values = drafts.checked(_without_nulls(draft), bench.hosts, Utm())
+        return _consistent(_new(campaigns.joined(values, known), bench))
     except Rejected as rejected:
         return rejected
 
@@ -209,8 +213,19 @@ def _settled(link: Link, draft: Draft, reasons: frozenset[Conflict], bench: Work
     return msgspec.structs.replace(link, slug=slug, slug_key=slug)
 
 
-def _changed(old: Link, draft: Draft, bench: Workbench) -> Link:
-    values = drafts.checked(draft, bench.hosts, old.utm)
+async def _concerned(old: Link, draft: Draft, bench: Workbench) -> Known:
+    """The campaigns that an edit has to do with: none where it leaves campaign and parameters alone."""
+    if draft.campaign_id is UNSET and draft.utm is UNSET and draft.destination is UNSET:
+        return {}
+    return await campaigns.known([old.campaign_id, draft.campaign_id], bench.workspace_id, bench.campaigns)
+
+
+def _changed(old: Link, draft: Draft, bench: Workbench, known: Known) -> Link:
+    current = old.utm
+    if draft.campaign_id is not UNSET and draft.campaign_id != old.campaign_id:
+        current = campaigns.without_defaults(old.utm, known.get(old.campaign_id or ""))
+    values = drafts.checked(draft, bench.hosts, current)
+    values = campaigns.joined(values, known, utm=old.utm, campaign_id=old.campaign_id)
     if "slug" in values:
         values["slug_key"] = slugs.key_of(values["slug"])
     if draft.external_id is None and draft.external_source is UNSET:

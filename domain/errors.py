@@ -15,6 +15,9 @@ class UserErrorCode(StrEnum):
     STALE = "STALE"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
     UNSAFE_URL = "UNSAFE_URL"
+    MISSING_VARIABLE = "MISSING_VARIABLE"
+    NOT_ALLOWED = "NOT_ALLOWED"
+    DUPLICATE = "DUPLICATE"
 
 
 class UserError(msgspec.Struct, frozen=True):

@@ -10,6 +10,7 @@ import msgspec
 from domain import instants
 from domain.paging import Key, Page, Window
 from domain.utm import Utm
+from domain.variants import Variant
 
 
 class LinkStatus(StrEnum):
@@ -22,6 +23,23 @@ class LinkStatus(StrEnum):
     ARCHIVED = "ARCHIVED"
 
 
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """Where visits go for which a condition holds: to a destination, to one of its variants, or nowhere.
+
+    Args:
+        name: unique in its link; what clicks remember.
+        when: the condition in canonical form, see domain.grammar.
+        destination: canonical URL, without the link's UTM parameters.
+        block: nobody whom it matches gets through.
+    """
+
+    name: str
+    when: Mapping[str, Any]
+    destination: str | None = None
+    variants: tuple[Variant, ...] = ()
+    block: bool = False
+
+
 class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """One version of a link.
 
@@ -30,6 +48,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         slug: as given or generated, NFC; shown and used in the short URL.
         slug_key: the slug's identity (see slugs.key_of); (domain, slug_key) is unique.
         destination: canonical WHATWG URL without UTM parameters.
+        rules: asked in this order; the first that matches decides.
+        variants: share, instead of the destination, the visits that no rule matches.
         version: counts the changes, from 1; the optimistic lock.
         changed_by: who made this version: id of a key, or name of a job.
         archived_at: since when the link is archived, or None.
@@ -48,12 +68,15 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     external_source: str | None = None
     attributes: Mapping[str, Any] = {}
     utm: Utm = Utm()
+    rules: tuple[Rule, ...] = ()
+    variants: tuple[Variant, ...] = ()
     redirect_code: int = 302
     forward_query: bool = False
     starts_at: datetime | None = None
     expires_at: datetime | None = None
     fallback: str | None = None
     paused: bool = False
+    campaign_id: str | None = None
     archived_at: datetime | None = None
     version: int = 1
     changed_by: str = ""
@@ -115,6 +138,7 @@ class LinkFilter(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] | None = None
     status: tuple[LinkStatus, ...] | None = None
     external_ids: tuple[str, ...] | None = None
+    campaign_id: str | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
     updated_after: datetime | None = None

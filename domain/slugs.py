@@ -1,5 +1,6 @@
 """Slugs: which ones are accepted, when two of them are the same one, and how new ones are made."""
 
+import re
 import unicodedata
 from collections.abc import Callable
 from typing import Final
@@ -67,6 +68,9 @@ _PUNCTUATION: Final = frozenset("-_.~")
 _LETTERS: Final = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Nd"))
 _DOTLESS: Final = str.maketrans({"ı": "i", "ȷ": "j"})
 _DOT_ABOVE: Final = "\u0307"
+_ACCENTS: Final = re.compile("([a-z])[\u0300-\u036f]+")
+_WORDS: Final = 80
+_SUFFIX: Final = 5
 
 
 def key_of(slug: str) -> str:
@@ -109,6 +113,20 @@ def generate(random_bytes: Callable[[int], bytes]) -> str:
     while len(letters) < GENERATED_LENGTH:
         letters += [_ALPHABET[byte % len(_ALPHABET)] for byte in random_bytes(16) if byte < unbiased]
     return "".join(letters[:GENERATED_LENGTH])
+
+
+def from_words(text: str) -> str:
+    """Words as a slug: lower-case, with hyphens, Latin letters without accents; empty if nothing is left."""
+    decomposed = unicodedata.normalize("NFKD", text.lower())
+    plain = unicodedata.normalize("NFC", _ACCENTS.sub(r"\1", decomposed)).lower()
+    spaced = "".join(character if _accepted(character) else " " for character in plain)
+    return "-".join(spaced.split())[:_WORDS].strip("-_.~")
+
+
+def suffixed(slug: str, random_bytes: Callable[[int], bytes]) -> str:
+    """A slug that is taken with a short random suffix, which still fits."""
+    suffix = generate(random_bytes)[:_SUFFIX]
+    return f"{slug[: LONGEST - _SUFFIX - 1]}-{suffix}" if slug else suffix
 
 
 def _folded(text: str) -> str:

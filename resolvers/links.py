@@ -8,8 +8,8 @@ from domain.errors import Rejected
 from resolvers.outcomes import outcome
 from schema.context import Context, Info
 from schema.link_inputs import CreateLinkInput, LinkFilter, LinkLookup, UpdateLinkInput
-from schema.links import Link, LinkOrder, LinkPayload, LinksPayload
-from schema.paging import Connection, connection
+from schema.links import Link, LinkOrder, LinkPayload, LinksPayload, listed_links
+from schema.paging import Connection
 from schema.payloads import DeletePayload, UserError
 
 _READ = {"scope": Scope.LINKS_READ}
@@ -43,7 +43,7 @@ class LinkQueries:
         name = f"{info.context.viewer.workspace_id}/links/{order}"
         shape = links.shape_of_places(order)
         window = paging.window(name, first=first, after=after, last=last, before=before, shape=shape)
-        return await _listed(asked, order, window, name, info.context)
+        return await listed_links(asked, order, window, name, info.context)
 
 
 @strawberry.type
@@ -115,21 +115,3 @@ async def _looked_up(by: LinkLookup, context: Context) -> links.Link | None:
     if by.external_id and texts.hidden(by.external_id) is None:
         return await store.by_external_id(workspace_id, by.external_id)
     return None
-
-
-async def _listed(
-    asked: links.LinkFilter, order: links.LinkOrder, window: paging.Window, name: str, context: Context
-) -> Connection[Link]:
-    store, workspace_id = context.stores.links, context.viewer.workspace_id
-    page = await store.page(workspace_id, asked, order, window)
-
-    async def counted(limit: int) -> int:
-        return await store.count(workspace_id, asked, limit=limit)
-
-    return connection(
-        page,
-        list_name=name,
-        node=lambda link: Link.of(link, context),
-        key=lambda link: links.place(link, order),
-        counted=counted,
-    )

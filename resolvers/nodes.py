@@ -9,6 +9,7 @@ import strawberry
 from domain import ids
 from domain.access import Scope
 from domain.errors import LimitExceeded
+from schema.campaigns import Campaign
 from schema.clicks import Click
 from schema.context import Context, Info
 from schema.keys import ApiKey
@@ -64,6 +65,11 @@ async def _link(wanted: str, context: Context) -> Node | None:
     return None if link is None else Link.of(link, context)
 
 
+async def _campaign(wanted: str, context: Context) -> Node | None:
+    campaign = await context.loaders.campaigns.load(wanted)
+    return None if campaign is None else Campaign.of(campaign)
+
+
 async def _workspace(wanted: str, context: Context) -> Node | None:
     workspace = await context.loaders.workspaces.load(wanted)
     return None if workspace is None else Workspace.of(workspace, context.short_base)
@@ -81,6 +87,7 @@ async def _click(wanted: str, context: Context) -> Node | None:
 
 KINDS: Final[Mapping[str, tuple[Scope | None, Load]]] = {
     "lnk": (Scope.LINKS_READ, _link),
+    "cmp": (Scope.LINKS_READ, _campaign),
     "clk": (Scope.ANALYTICS_READ, _click),
     "ws": (None, _workspace),
     "key": (Scope.ADMIN, _key),

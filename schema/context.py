@@ -11,14 +11,17 @@ from strawberry.dataloader import DataLoader
 
 from domain import hostnames, instants
 from domain.access import Scope, Viewer
+from domain.campaigns import Campaign, Campaigns
 from domain.clicks import Click, Clicks, LinkStats, Stats
 from domain.edits import Workbench
 from domain.errors import Forbidden, Unauthenticated
+from domain.facts import Known
 from domain.feeds import ClickFeed
 from domain.ids import Ids
 from domain.instants import Clock
 from domain.keys import Keys
 from domain.links import Link, LinkChanges, Links
+from domain.places import Places
 from domain.revisions import Revisions
 from domain.workspaces import Workspace, Workspaces
 
@@ -29,6 +32,10 @@ class Stores(Protocol):
     @property
     def links(self) -> Links:
         """Links."""
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """Campaigns."""
 
     @property
     def revisions(self) -> Revisions:
@@ -58,6 +65,14 @@ class Stores(Protocol):
     def click_feed(self) -> ClickFeed:
         """Clicks as they are committed."""
 
+    @property
+    def places(self) -> Places:
+        """The geo database."""
+
+    @property
+    def known(self) -> Known:
+        """What rules ask beyond link and visit."""
+
 
 class Loaders:
     """Reads that are gathered into one round trip, and remembered for one operation or one event."""
@@ -73,6 +88,16 @@ class Loaders:
         async def load(link_ids: list[str]) -> list[Link | None]:
             found = await self._stores.links.by_ids(self._workspace_id, link_ids)
             return [found.get(link_id) for link_id in link_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def campaigns(self) -> DataLoader[str, Campaign | None]:
+        """Campaigns of the workspace by id."""
+
+        async def load(campaign_ids: list[str]) -> list[Campaign | None]:
+            found = await self._stores.campaigns.by_ids(self._workspace_id, campaign_ids)
+            return [found.get(campaign_id) for campaign_id in campaign_ids]
 
         return DataLoader(load)
 
@@ -161,6 +186,7 @@ class Context:
             actor=self.viewer.key_id,
             links=self.stores.links,
             revisions=self.stores.revisions,
+            campaigns=self.stores.campaigns,
             changes=self.stores.changes,
             clock=self.clock,
             ids=self.ids,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 
@@ -13,11 +14,15 @@ from schema import revisions
 from schema.clicks import Click, ClickFilter, LinkStats, listed
 from schema.context import Context, Info
 from schema.nodes import Node
-from schema.paging import Connection
+from schema.paging import Connection, connection
 from schema.payloads import UserError
 from schema.revisions import LinkRevision
+from schema.rules import Decision, Rule, Variant, VisitInput, explained
 from schema.scalars import JSON, DateTime, Url
 from schema.utm import Utm
+
+if TYPE_CHECKING:
+    from schema.campaigns import Campaign
 
 LinkStatus = links.LinkStatus
 strawberry.enum(LinkStatus, name="LinkStatus", description="What a visitor meets at this moment.")
@@ -46,6 +51,10 @@ class Link(Node):
     )
     attributes: JSON = strawberry.field(description="What is known of the recipient or subject; an object.")
     utm: Utm = strawberry.field(description="Campaign parameters that the destination gets.")
+    rules: list[Rule] = strawberry.field(description="Asked in this order; the first that matches decides.")
+    variants: list[Variant] = strawberry.field(
+        description="Share, instead of `destination`, the visits that no rule matches."
+    )
     redirect_code: int = strawberry.field(description="301, 302, 307 or 308.")
     forward_query: bool = strawberry.field(
         description="Whether the visitor's query parameters are added to the destination."
@@ -60,6 +69,27 @@ class Link(Node):
     version: int = strawberry.field(description="Counts the changes from 1; give it to updates to lock.")
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
+
+    campaign_id: strawberry.Private[str | None]
+    source: strawberry.Private[links.Link]
+
+    @strawberry.field(description="The campaign that it belongs to.", metadata={"scope": Scope.LINKS_READ})
+    async def campaign(
+        self, info: Info
+    ) -> Optional[Annotated["Campaign", strawberry.lazy("schema.campaigns")]]:  # noqa: UP045 - a lazy type
+        """One round trip for all links of an answer."""
+        from schema.campaigns import Campaign
+
+        found = await info.context.loaders.campaigns.load(self.campaign_id) if self.campaign_id else None
+        return None if found is None else Campaign.of(found)
+
+    @strawberry.field(
+        description="What this visit would get, and why, by the code that redirects; records nothing.",
+        metadata={"scope": Scope.LINKS_READ, "cost": 5},
+    )
+    async def explain(self, info: Info, visit: VisitInput) -> Decision:
+        """Decides with a trace."""
+        return await explained(self.source, visit, info.context)
 
     @strawberry.field(description="Figures of all time.", metadata={"scope": Scope.ANALYTICS_READ})
     async def stats(self, info: Info) -> LinkStats:
@@ -111,11 +141,15 @@ class Link(Node):
             external_source=link.external_source,
             attributes=JSON(dict(link.attributes)),
             utm=Utm.of(link.utm),
+            rules=[Rule.of(rule) for rule in link.rules],
+            variants=[Variant.of(variant) for variant in link.variants],
             redirect_code=link.redirect_code,
             forward_query=link.forward_query,
             starts_at=_instant(link.starts_at),
             expires_at=_instant(link.expires_at),
             fallback=None if link.fallback is None else Url(link.fallback),
+            campaign_id=link.campaign_id,
+            source=link,
             version=link.version,
             created_at=DateTime(instants.written(link.created_at)),
             updated_at=DateTime(instants.written(link.updated_at)),
@@ -174,6 +208,29 @@ class LinksPayload:
         failed = sum(isinstance(outcome, Rejected) for outcome in outcomes)
         results = [LinkResult.of(outcome, row, context) for row, outcome in enumerate(outcomes)]
         return cls(results=results, succeeded=len(results) - failed, failed=failed, user_errors=[])
+
+
+async def listed_links(
+    asked: links.LinkFilter, order: links.LinkOrder, window: paging.Window, name: str, context: Context
+) -> Connection[Link]:
+    """The connection of one stretch of links.
+
+    Args:
+        name: what its cursors belong to; see domain.paging.window.
+    """
+    store, workspace_id = context.stores.links, context.viewer.workspace_id
+    page = await store.page(workspace_id, asked, order, window)
+
+    async def counted(limit: int) -> int:
+        return await store.count(workspace_id, asked, limit=limit)
+
+    return connection(
+        page,
+        list_name=name,
+        node=lambda link: Link.of(link, context),
+        key=lambda link: links.place(link, order),
+        counted=counted,
+    )
 
 
 def _seen(outcome: links.Link | Rejected, context: Context) -> tuple[Link | None, list[str], list[UserError]]:

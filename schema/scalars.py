@@ -7,10 +7,11 @@ from graphql import GraphQLError
 from strawberry.scalars import JSON
 from strawberry.types.scalar import ScalarDefinition
 
-__all__ = ["JSON", "SCALARS", "BigInt", "DateTime", "Url"]
+__all__ = ["JSON", "SCALARS", "BigInt", "DateTime", "Decimal", "Url"]
 
 Url = NewType("Url", str)
 DateTime = NewType("DateTime", str)
+Decimal = NewType("Decimal", str)
 BigInt = NewType("BigInt", int)
 
 _LARGEST: Final = 2**53 - 1
@@ -45,6 +46,11 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         ),
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         parse_value=_text("DateTime"),
+    ),
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description='A decimal number as a string, such as "19.90"; judged into userErrors as an input.',
+        parse_value=_text("Decimal"),
     ),
     BigInt: strawberry.scalar(
         name="BigInt",

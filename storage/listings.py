@@ -35,15 +35,16 @@ def listed(link: Link) -> Document:
     }
 
 
-def _index(name: str, *keys: str, by: str = "") -> IndexModel:
+def _index(name: str, *keys: str, by: str = "", sparse: bool = False) -> IndexModel:
     tail = {"made": ("_id", "updated_at"), "updated": ("updated_at", "_id")}[by]
     fields = [("workspace_id", ASCENDING), *((key, ASCENDING) for key in keys)]
     order = [(field, DESCENDING) for field in tail]
     more = [("opens_at", ASCENDING), ("closes_at", ASCENDING)] if keys == ("lifecycle",) else []
     # Tombstones have no created_at: a list never passes over deleted links.
-    return IndexModel(
-        [*fields, *order, *more], name=name, partialFilterExpression={"created_at": {"$exists": True}}
-    )
+    kept: Document = {"created_at": {"$exists": True}}
+    if sparse:  # links without it stay out: a comparison, for only that is recognised in a query for a value
+        kept |= {key: {"$gt": ""} for key in keys}
+    return IndexModel([*fields, *order, *more], name=name, partialFilterExpression=kept)
 
 
 INDEXES: Final = (
@@ -55,6 +56,8 @@ INDEXES: Final = (
     _index("tags_updated", "tags", by="updated"),
     _index("lifecycle_made", "lifecycle", by="made"),
     _index("lifecycle_updated", "lifecycle", by="updated"),
+    _index("campaign_made", "campaign_id", by="made", sparse=True),
+    _index("campaign_updated", "campaign_id", by="updated", sparse=True),
 )
 """Each starts with what a filter fixes and goes on in the list's order; times are read off its keys."""
 
@@ -66,6 +69,8 @@ def query(workspace_id: str, asked: LinkFilter) -> Document:
         conditions["domain"] = asked.domain
     if asked.tags is not None:
         conditions["tags"] = {"$in": list(asked.tags)}
+    if asked.campaign_id is not None:
+        conditions["campaign_id"] = asked.campaign_id
     made = _range(_first_id(asked.created_after), _first_id(asked.created_before))
     if asked.ids is not None:
         made["$in"] = list(asked.ids)
@@ -95,6 +100,16 @@ def within(conditions: Document, order: LinkOrder, window: Window) -> Document:
     if "$or" in conditions:
         return {"$or": [{"$and": [branch, *bounds]} for branch in conditions["$or"]]}
     return {"$and": [conditions, *bounds]}
+
+
+def newest_within(window: Window) -> Document:
+    """The condition on `_id` of a stretch of any list whose newest, by id, come first."""
+    bounds = {
+        operator: place[0]
+        for operator, place in (("$lt", window.after), ("$gt", window.before))
+        if place is not None
+    }
+    return {"_id": bounds} if bounds else {}
 
 
 def sorting(order: LinkOrder, *, backward: bool) -> list[tuple[str, int]]:

@@ -29,6 +29,10 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
             name="by_external_id",
         ),
     ),
+    "campaigns": (
+        IndexModel([("workspace_id", ASCENDING), ("key_folded", ASCENDING)], unique=True, name="by_key"),
+        IndexModel([("workspace_id", ASCENDING), ("_id", DESCENDING)], name="by_workspace"),
+    ),
     "keys": (
         IndexModel([("secret_hash", ASCENDING)], unique=True, name="by_hash"),
         IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),

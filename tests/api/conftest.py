@@ -24,6 +24,7 @@ from domain.ids import of as id_of
 from domain.workspaces import Workspace
 from schema.context import Context
 from storage import mongo
+from storage.campaigns import MongoCampaigns
 from storage.changes import RedisLinkChanges
 from storage.links import MongoLinks
 from storage.workspaces import MongoWorkspaces
@@ -174,7 +175,11 @@ async def stores_with(opened: Services, listener: CommandListener) -> AsyncItera
     database = client[settings.mongodb_database]
     try:
         yield replace(
-            opened, database=database, links=MongoLinks(database), workspaces=MongoWorkspaces(database)
+            opened,
+            database=database,
+            links=MongoLinks(database),
+            campaigns=MongoCampaigns(database),
+            workspaces=MongoWorkspaces(database),
         )
     finally:
         await client.close()

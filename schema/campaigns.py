@@ -1,0 +1,137 @@
+"""Campaigns as the API shows them."""
+
+from datetime import datetime
+
+import strawberry
+
+from domain import campaigns, instants, links, paging
+from domain.access import Scope
+from domain.errors import Rejected
+from schema.context import Context, Info
+from schema.links import Link, LinkOrder, listed_links
+from schema.money import Money
+from schema.nodes import Node
+from schema.paging import Connection, connection
+from schema.payloads import UserError
+from schema.scalars import JSON, DateTime
+from schema.utm import Utm
+
+
+@strawberry.type(description="A way that a campaign reaches people: email, social, paid …")
+class Channel:
+    """The API's view of domain.campaigns.Channel."""
+
+    name: str = strawberry.field(description="Unique in the campaign.")
+    source: str = strawberry.field(description="utm_source of its links.")
+    medium: str = strawberry.field(description="utm_medium of its links.")
+
+
+@strawberry.type(
+    description="What UTM parameters of a campaign's links must be; what does not fit is refused."
+)
+class UtmPolicy:
+    """The API's view of domain.campaigns.UtmPolicy."""
+
+    required: list[str] = strawberry.field(description="Parameters that no link may lack.")
+    allowed: JSON = strawberry.field(
+        description='Values of each parameter that is limited, as in {"medium": ["email", "social"]}.'
+    )
+    lowercase: bool = strawberry.field(description="Whether capitals are refused.")
+
+    @classmethod
+    def of(cls, policy: campaigns.UtmPolicy) -> "UtmPolicy":
+        """The same policy."""
+        allowed = {name: list(values) for name, values in policy.allowed.items()}
+        return cls(required=list(policy.required), allowed=JSON(allowed), lowercase=policy.lowercase)
+
+
+@strawberry.type(description="Links that are counted together and share UTM parameters.")
+class Campaign(Node):
+    """The API's view of domain.campaigns.Campaign."""
+
+    version: int = strawberry.field(description="Counts the changes from 1; give it to updates to lock.")
+    name: str = strawberry.field(description="For people.")
+    key: str = strawberry.field(description="utm_campaign of its links; unique, and never changes.")
+    channels: list[Channel] = strawberry.field(description="createCampaignLinks makes a link for each.")
+    utm: Utm = strawberry.field(
+        description="What links get, when they join, where they say nothing of their own; "
+        "`campaign` is the key. A later change of it reaches new links only."
+    )
+    utm_policy: UtmPolicy = strawberry.field(
+        description="Judges links when they join and when their parameters change."
+    )
+    starts_at: DateTime | None = strawberry.field(
+        description="For people and figures; links have times of their own."
+    )
+    ends_at: DateTime | None = strawberry.field(
+        description="For people and figures; links have times of their own."
+    )
+    cost: Money | None = strawberry.field(description="What it costs in all.")
+    created_at: DateTime = strawberry.field(description="When it was made.")
+    updated_at: DateTime = strawberry.field(description="When it was last changed.")
+
+    @strawberry.field(description="Its links, newest first.", metadata={"scope": Scope.LINKS_READ})
+    async def links(self, info: Info, first: int | None = None, after: str | None = None) -> Connection[Link]:
+        """Reads one page behind a cursor."""
+        name = f"{info.context.viewer.workspace_id}/links/{LinkOrder.NEWEST}"
+        shape = links.shape_of_places(LinkOrder.NEWEST)
+        window = paging.window(name, first=first, after=after, last=None, before=None, shape=shape)
+        asked = links.LinkFilter(campaign_id=self.id, now=info.context.clock())
+        return await listed_links(asked, LinkOrder.NEWEST, window, name, info.context)
+
+    @classmethod
+    def of(cls, campaign: campaigns.Campaign) -> "Campaign":
+        """The campaign as it is now."""
+        return cls(
+            id=strawberry.ID(campaign.id),
+            version=campaign.version,
+            name=campaign.name,
+            key=campaign.key,
+            channels=[Channel(name=c.name, source=c.source, medium=c.medium) for c in campaign.channels],
+            utm=Utm.of(campaign.utm),
+            utm_policy=UtmPolicy.of(campaign.utm_policy),
+            starts_at=_instant(campaign.starts_at),
+            ends_at=_instant(campaign.ends_at),
+            cost=None if campaign.cost is None else Money.of(campaign.cost),
+            created_at=DateTime(instants.written(campaign.created_at)),
+            updated_at=DateTime(instants.written(campaign.updated_at)),
+        )
+
+
+@strawberry.type(description="The answer of a change of one campaign.")
+class CampaignPayload:
+    """The campaign, or why there is none."""
+
+    campaign: Campaign | None = strawberry.field(description="The campaign as it is now; null on failure.")
+    user_errors: list[UserError] = strawberry.field(description="Why nothing was changed; empty on success.")
+
+    @classmethod
+    def of(cls, outcome: campaigns.Campaign | Rejected) -> "CampaignPayload":
+        """The payload of an edit."""
+        if isinstance(outcome, Rejected):
+            return cls(campaign=None, user_errors=[UserError.of(error) for error in outcome.errors])
+        return cls(campaign=Campaign.of(outcome), user_errors=[])
+
+
+async def listed_campaigns(window: paging.Window, name: str, context: Context) -> Connection[Campaign]:
+    """The connection of one stretch of the campaigns.
+
+    Args:
+        name: what its cursors belong to; see domain.paging.window.
+    """
+    store, workspace_id = context.stores.campaigns, context.viewer.workspace_id
+
+    async def counted(limit: int) -> int:
+        return await store.count(workspace_id, limit=limit)
+
+    return connection(
+        await store.page(workspace_id, window),
+        list_name=name,
+        node=Campaign.of,
+        key=lambda campaign: (campaign.id,),
+        counted=counted,
+    )
+
+
+def _instant(at: datetime | None) -> DateTime | None:
+    return None if at is None else DateTime(instants.written(at))
