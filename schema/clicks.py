@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Optional
 
 import strawberry
 from strawberry import UNSET
+from strawberry.utils.str_converters import to_camel_case
 
 from domain import clicks, feeds, instants, visits
 from domain.access import Scope
@@ -177,11 +178,12 @@ class ClickFilter:
 
 
 def _condition(name: str, value: list[Any] | None) -> frozenset[Any]:
+    shown = to_camel_case(name)
     if value is None:
-        raise BadRequest(f"The filter's {name} is null; leave it out instead.")
+        raise BadRequest(f"The filter's {shown} is null; leave it out instead.")
     if len(value) > MAX_LISTED:
         raise BadRequest(
-            f"The filter's {name} has {len(value):,} entries; at most {MAX_LISTED} are accepted."
+            f"The filter's {shown} has {len(value):,} entries; at most {MAX_LISTED} are accepted."
         )
     return frozenset(value)
 

@@ -178,7 +178,7 @@ class Reader:
             return Charge(0 if node.name.value == "__typename" else 1, None, {})
         field: Any = self._schema.get_field(parent, node.name.value)
         metadata = _metadata(field)
-        if "scope" in metadata:
+        if metadata.get("scope") is not None:  # None: open to every key, said rather than forgotten
             self._scopes.add(metadata["scope"])
         own = _rows(field, node)
         if own is None and "rows" in metadata:

@@ -39,7 +39,19 @@ def document(kind: str, name: str, field: GraphQLField) -> str:
 )
 def test_every_root_field_needs_a_scope(kind: str, name: str, field: GraphQLField) -> None:
     operation = Documents(SCHEMA, playground=True).read(document(kind, name, field)).operation(None)
-    assert operation.scopes or name in BY_ID
+    assert bool(operation.scopes) is (name not in BY_ID)
+    assert None not in operation.scopes
+
+
+@pytest.mark.parametrize("key", ["reader", "writer", "admin"])
+async def test_what_is_open_to_every_key_is(settings: Settings, key: str) -> None:
+    """AU-02: scopes are asked for where a field needs one, and nowhere else."""
+    async with serving_api(settings, schema=graph.build()) as served:
+        answer = await served.post(
+            '{ viewer { scopes } node(id: "x") { id } nodes(ids: ["x"]) { id } }', key=key
+        )
+    scopes = sorted((await example.lookup(key)).scopes)
+    assert answer.json()["data"] == {"viewer": {"scopes": scopes}, "node": None, "nodes": [None]}
 
 
 async def test_a_reader_neither_writes_nor_watches(settings: Settings) -> None:
