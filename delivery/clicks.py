@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,8 @@ POLL_SECONDS: Final = 0.01
 SCAN_SECONDS: Final = 0.25
 """How often new and orphaned journals are looked for; adopting one at a time shares them out."""
 ABANDONED_SECONDS: Final = 1.0
+ASIDE_SECONDS: Final = 2.0
+"""How long a journal that cannot be read or stored is left alone, so that it holds up no other."""
 FIRST_BACKOFF_SECONDS: Final = 0.05
 LAST_BACKOFF_SECONDS: Final = 2.0
 MESSAGE_CHARACTERS: Final = 500
@@ -63,6 +65,7 @@ class Clicks:
         self._counts = counts
         self._held: dict[str, Journal] = {}
         self._asked_at: dict[str, float] = {}
+        self._aside: dict[str, float] = {}
         self._scanned_at = float("-inf")
         self._backoff = 0.0
 
@@ -87,7 +90,7 @@ class Clicks:
             for journal in list(self._held.values()):
                 if stopping.is_set():
                     break
-                shipped |= await self._ship(journal)
+                shipped |= await self._attempt(journal.id, self._ship(journal))
         except Unavailable as error:
             self._fail("MongoDB is away, journals keep the clicks: %s", error)
         except Exception as error:  # noqa: BLE001 - the rim: whatever is wrong, the journals keep the clicks
@@ -98,14 +101,32 @@ class Clicks:
 
     async def _scan(self) -> None:
         """Adopt at most one journal that nobody ships yet."""
-        if time.monotonic() - self._scanned_at < SCAN_SECONDS:
+        now = time.monotonic()
+        if now - self._scanned_at < SCAN_SECONDS:
             return
-        self._scanned_at = time.monotonic()
+        self._scanned_at = now
         for folder in journals.folders(self._journals_dir):
-            journal = None if folder.name in self._held else Journal.adopt(folder)
-            if journal is not None:
-                await self._take_on(journal)
+            if folder.name in self._held or now < self._aside.get(folder.name, 0.0):
+                continue
+            if await self._attempt(folder.name, self._adopt(folder)):
                 return
+
+    async def _adopt(self, folder: Path) -> bool:
+        """Whether there was a journal to take on."""
+        journal = Journal.adopt(folder)
+        if journal is not None:
+            await self._take_on(journal)
+        return journal is not None
+
+    async def _attempt(self, name: str, work: Awaitable[bool]) -> bool:
+        """Do something with one journal; what is wrong with it is no reason to stop for the others."""
+        try:
+            return await work
+        except Unavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the rim: the journal keeps its clicks, and is tried again
+            self._set_aside(name, error)
+            return False
 
     async def _take_on(self, journal: Journal) -> None:
         """Go on where the ledger is; of a journal that was closed before, only the folder is left."""
@@ -134,6 +155,7 @@ class Clicks:
             await self._take_on(journal)
             return True
         journal.seek(end)
+        self._aside.pop(journal.id, None)
         self._counts.stretches_committed += 1
         self._counts.clicks_committed += len(stretch.entries)
         self._counts.records_unreadable += len(frames) - len(stretch.entries)
@@ -172,6 +194,16 @@ class Clicks:
         del self._held[journal.id]
         self._asked_at.pop(journal.id, None)
         journal.remove()
+
+    def _set_aside(self, name: str, error: Exception) -> None:
+        journal = self._held.pop(name, None)
+        if journal is not None:
+            self._asked_at.pop(name, None)
+            journal.release()
+        if name not in self._aside:  # told once; the count tells that it lasts
+            _log.error("journal %s waits, others go on: %s", name, str(error)[:MESSAGE_CHARACTERS])
+        self._aside[name] = time.monotonic() + ASIDE_SECONDS
+        self._counts.journals_set_aside += 1
 
     def _fail(self, message: str, error: Exception) -> None:
         self._counts.stretches_failed += 1

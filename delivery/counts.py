@@ -14,6 +14,7 @@ class Counts:
         stretches_failed: transactions that MongoDB did not take; they are tried again.
         records_unreadable: journal records that could not be read and were passed over.
         journals_closed: journals shipped completely and removed.
+        journals_set_aside: times that a journal could not be read or stored and the others went on.
         announcements_lost: clicks that Redis was not told of; feeds find them in the ledger.
         leases_lost: times that another worker took this one's slot.
     """
@@ -24,5 +25,6 @@ class Counts:
     stretches_failed: int = 0
     records_unreadable: int = 0
     journals_closed: int = 0
+    journals_set_aside: int = 0
     announcements_lost: int = 0
     leases_lost: int = 0

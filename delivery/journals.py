@@ -45,7 +45,13 @@ class Journal:
 
     @classmethod
     def adopt(cls, folder: Path) -> "Journal | None":
-        """The journal of `folder`, or None while another process ships it (or has just removed it)."""
+        """The journal of `folder`, or None while another process ships it (or has just removed it).
+
+        Raises:
+            OSError: there is something of that name, but no journal that we may read.
+        """
+        if not (folder / "writer.lock").exists():
+            return None  # no redirect process made it
         try:
             lock = os.open(folder / "shipper.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
@@ -59,7 +65,7 @@ class Journal:
         """Go on from `offset`; segments that lie wholly before it are shipped and removed."""
         self.offset = offset
         for path in self._folder.glob("*.seg"):
-            if int(path.stem) < offset // SEGMENT_BYTES:
+            if path.stem.isdecimal() and int(path.stem) < offset // SEGMENT_BYTES:
                 path.unlink(missing_ok=True)
 
     def frames(self, limit: int) -> tuple[list[Frame], int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from domain import ids
-from domain.journals import END_OF_SEGMENT, HEADER, SEGMENT_BYTES, checksum, encode
+from domain.journals import END_OF_SEGMENT, HEADER, MAX_PAYLOAD_BYTES, SEGMENT_BYTES, checksum, encode
 from domain.visits import VisitRecord
 from redirect.counts import Counts
 from redirect.segments import Segment
@@ -65,6 +65,9 @@ class Journal:
         """Write one record: its payload first, its header last, so that a reader never takes half of one."""
         payload = encode(record)
         length = len(payload)
+        if length > MAX_PAYLOAD_BYTES:  # of a link that no API made; no reader would get past its frame
+            self._lose()
+            return
         start = self._position
         end = start + HEADER_BYTES + length
         if end > SEGMENT_BYTES:
@@ -152,7 +155,7 @@ class Journal:
 
     def _lose(self) -> None:
         self._counts.clicks_lost += 1
-        self._complain("no room for clicks: %d lost so far", self._counts.clicks_lost)
+        self._complain("no room for clicks, or too large: %d lost so far", self._counts.clicks_lost)
 
     def _complain(self, message: str, detail: object) -> None:
         """Log what is wrong, at most every COMPLAINT_SECONDS: complaints must not fill a full disk."""

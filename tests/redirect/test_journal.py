@@ -52,6 +52,17 @@ def test_what_was_appended_is_there_at_once(tmp_path: Path, journal: Journal, co
     assert (counts.clicks_recorded, counts.clicks_lost) == (100, 0)
 
 
+def test_a_record_that_no_reader_takes_is_lost_alone(
+    tmp_path: Path, journal: Journal, counts: Counts
+) -> None:
+    """A link with a destination of 100 kB, put into MongoDB by hand, must not hold up all later clicks."""
+    journal.append(visit(1))
+    journal.append(visit(2, agent="x" * journals.MAX_PAYLOAD_BYTES))
+    journal.append(visit(3))
+    assert [record.at_ms for record in recorded(tmp_path)] == [1, 3]
+    assert (counts.clicks_recorded, counts.clicks_lost) == (2, 1)
+
+
 def test_a_journal_is_named_and_locked_by_its_process(tmp_path: Path, journal: Journal) -> None:
     """Its folder has the name that readers look for, and nobody else gets the lock while it lives."""
     assert [folder.name for folder in tmp_path.iterdir()] == [journal.id]
