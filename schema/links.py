@@ -10,7 +10,7 @@ from domain import addresses, instants, links, paging, targets
 from domain.access import Scope
 from domain.clicks import EVERY_CLICK
 from domain.errors import Rejected
-from schema import revisions
+from schema import qr_codes, revisions
 from schema.clicks import Click, ClickFilter, LinkStats, listed
 from schema.context import Context, Info
 from schema.nodes import Node
@@ -69,6 +69,7 @@ class Link(Node):
     version: int = strawberry.field(description="Counts the changes from 1; give it to updates to lock.")
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
+    qr_code: str = qr_codes.field()
 
     campaign_id: strawberry.Private[str | None]
     source: strawberry.Private[links.Link]
