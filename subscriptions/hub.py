@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from sys import getsizeof
 from typing import Final
 
 from domain.clicks import Click, ClickFilter, ClicksCommitted
@@ -14,9 +15,12 @@ from domain.feeds import Feeds, Heads, News
 
 SILENCE_SECONDS: Final = 1.0
 """How often the heads of all viewed workspaces are read, in one query: they show what Redis did not tell."""
-WAITING_CLICKS: Final = 1_000
-"""What a subscriber may have waiting, well below 1 MiB; who is further behind is told so."""
+WAITING_BYTES: Final = 768 * 1024
+"""What a subscriber may have waiting, so that with the batch on its way it stays below 1 MiB; who is further
+behind is told so. Of ordinary clicks these are about 400."""
 WAITING_MESSAGES: Final = 50
+CLICK_BYTES: Final = 1_200
+"""A click's fixed part: the struct, its ids and its short texts, measured with tracemalloc."""
 _PAGE: Final = 500
 
 _log = logging.getLogger(__name__)
@@ -50,6 +54,7 @@ class Subscriber:
         self.news = asyncio.Event()
         self._wanted = wanted
         self._waiting: deque[Click] = deque()
+        self._waiting_bytes = 0
         self._offered: Heads = {}
 
     def __len__(self) -> int:
@@ -59,9 +64,10 @@ class Subscriber:
         """Take the next clicks of a slot; where there is no room, forget all and count what is missed."""
         wanted = [click for click in clicks if self._wanted.matches(click)]
         self._offered[slot] = clicks[-1].seq
-        if self.missed or len(self._waiting) + len(wanted) > WAITING_CLICKS:
+        self._waiting_bytes += sum(map(bytes_of, wanted))
+        if self.missed or self._waiting_bytes > WAITING_BYTES:
             self.missed += len(self._waiting) + len(wanted)
-            self._waiting.clear()
+            self._clear()
         else:
             self._waiting.extend(wanted)
         if wanted:
@@ -73,7 +79,7 @@ class Subscriber:
 
     def forget(self) -> None:
         """Drop what waits: it will be read from the ledger."""
-        self._waiting.clear()
+        self._clear()
         self.missed = 0
 
     def take(self, limit: int) -> tuple[Click, ...]:
@@ -81,6 +87,7 @@ class Subscriber:
         taken: list[Click] = []
         while self._waiting and len(taken) < limit:
             click = self._waiting.popleft()
+            self._waiting_bytes -= bytes_of(click)
             if click.seq > self.place.get(click.slot, 0):
                 self.place[click.slot] = click.seq
                 taken.append(click)
@@ -90,6 +97,25 @@ class Subscriber:
                 for slot, seq in self._offered.items():
                     self.place[slot] = max(seq, self.place.get(slot, 0))
         return tuple(taken)
+
+    def _clear(self) -> None:
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
+
+def bytes_of(click: Click) -> int:
+    """What a click takes in memory at most: its texts of any length as they are, all else by CLICK_BYTES."""
+    utm = click.utm
+    texts = (
+        click.final_destination,
+        click.referrer,
+        utm.source,
+        utm.medium,
+        utm.campaign,
+        utm.term,
+        utm.content,
+    )
+    return CLICK_BYTES + sum(map(getsizeof, texts)) + sum(map(getsizeof, click.tags))
 
 
 class _Feed:

@@ -198,7 +198,11 @@ async def test_workers_killed_at_any_moment_lose_and_double_nothing(opened: Serv
             await asyncio.sleep(0.05)  # another process commits them: there is no event to await
     await check_the_books(opened, written)
     oldest, newest = processes
-    newest.kill()  # it may not even have started to listen for signals
+    newest.kill()
+    writer.append(visit())
+    async with asyncio.timeout(30):
+        while await stored(opened) <= written:  # who ships it has started, and listens for signals
+            await asyncio.sleep(0.05)  # another process commits it: there is no event to await
     assert oldest.pid is not None
     psutil.Process(oldest.pid).send_signal(signal.SIGTERM)
     oldest.join(10)
