@@ -15,6 +15,8 @@ from app.connections import Connections
 from app.health import Operations, Readiness
 from app.metrics import Metrics
 from app.settings import Settings
+from domain.agents import Agents
+from domain.facts import Known
 from domain.links import LinkChanged
 from redirect import places, protocol
 from redirect.app import Redirect
@@ -70,7 +72,13 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
         settings.country_header or "",
     )
     redirect = Redirect(
-        routes=routes, reader=reader, journal=journal, misses=Misses(), counts=counts, now=time.monotonic
+        routes=routes,
+        reader=reader,
+        known=Known(Agents().read),
+        journal=journal,
+        misses=Misses(),
+        counts=counts,
+        now=time.monotonic,
     )
     await (
         salts.attempt()

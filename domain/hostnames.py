@@ -1,4 +1,4 @@
-"""Host names of short links: which host a base URL means, and whether a destination leads back to it."""
+"""Host names: which host a base URL means, whether a destination leads back to it, whence a visit comes."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
@@ -25,6 +25,17 @@ def same_site(host: str, other: str) -> bool:
     name, port = _parts(host)
     other_name, other_port = _parts(other)
     return name == other_name and (name != _LOOPBACK or port == other_port)
+
+
+def referring(referer: str) -> str:
+    """The host of a Referer header, lower case, without user and port; empty where it names none."""
+    scheme, separator, rest = referer.partition("://")
+    if not separator or scheme.lower() not in ("http", "https", "android-app"):
+        return ""
+    authority = rest.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0].rpartition("@")[2]
+    host = authority.partition("]")[0] + "]" if authority.startswith("[") else authority.partition(":")[0]
+    host = host.lower().rstrip(".")
+    return host if host.isascii() and host.isprintable() and " " not in host else ""
 
 
 def _parts(host: str) -> tuple[str, str]:

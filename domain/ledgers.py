@@ -138,6 +138,8 @@ def entry(click_id: str, record: VisitRecord, agents: Callable[[str], Agent]) ->
         qr=record.qr,
         utm=_utm(record.utm),
         tags=record.tags,
+        rule=record.rule,
+        variant=record.variant,
     )
     countable = kind is ClickKind.HUMAN and record.outcome is Outcome.REDIRECT and record.visitor
     return Entry(click, _visitor(record) if countable else None)

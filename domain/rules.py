@@ -1,14 +1,19 @@
 """Where a visit goes: the route of a link version, and the decision that a visit gets on it."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
 import ada_url
 import msgspec
 
-from domain import hostnames, targets
-from domain.links import Link
+from domain import conditions, hostnames, utm, variants
+from domain.errors import Rejected
+from domain.facts import Facts, Known
+from domain.grammar import Budget, Compiler, Condition, Watched
+from domain.links import Link, Rule
+from domain.variants import Draw, Variant
 from domain.visits import Outcome, Visit, VisitRecord
 
 FORWARDED_BYTES: Final = 2_048
@@ -25,19 +30,39 @@ class Decision(msgspec.Struct, frozen=True):
         outcome: what the click will say; a visit that was sent to the fallback keeps why.
         destination: canonical URL that the visitor is sent to; None: a page says why not.
         code: the redirect's status code.
+        rule: name of the rule that decided; None: none did.
+        variant: key of the variant that was drawn; None: there was nothing to draw.
     """
 
     outcome: Outcome
     destination: str | None = None
     code: int = 302
+    rule: str | None = None
+    variant: str | None = None
+
+
+class Split(msgspec.Struct, frozen=True):
+    """A decision for each variant, and the draw between them."""
+
+    draw: Draw
+    decisions: tuple[Decision, ...]
+
+
+class Branch(msgspec.Struct, frozen=True):
+    """A rule, ready to be asked: for whom it decides, and what."""
+
+    when: Condition
+    leads: Decision | Split
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a link, worked out as far as it can be before a visitor comes.
 
     Args:
-        settled: the decision of every visit, at any moment; None where the clock or the query has a say.
-        destination: final URL, UTM parameters included; None: what is stored is no web address.
+        settled: the decision of every visit, at any moment; None where clock, query or visitor have a say.
+        leads: what a visit gets that no rule matches.
+        branches: the rules, in their order.
+        attributes: the link's, where rules may ask for them.
         starts_ms: from when on visitors are let through, milliseconds since the Unix epoch; None: always.
         expires_ms: until when; None: for good.
         closed: why the link is closed whatever the time is; None: it is not.
@@ -46,8 +71,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     workspace_id: str
     link_id: str
     link_version: int
-    destination: str | None
-    code: int
+    leads: Decision | Split
+    branches: tuple[Branch, ...]
+    attributes: Mapping[str, Any]
     forward_query: bool
     starts_ms: int | None
     expires_ms: int | None
@@ -81,14 +107,23 @@ class RouteSource(Protocol):
         ...
 
 
-def route(link: Link) -> Route:
-    """Work out the route of a link version."""
+def route(link: Link, watched: list[Watched] | None = None) -> Route:
+    """Work out the route of a link version.
+
+    Args:
+        link: the version.
+        watched: gets every condition, in the order of reading; only `explain` asks for them.
+
+    Raises:
+        Damaged: a stored rule is none.
+    """
     made = Route(
         workspace_id=link.workspace_id,
         link_id=link.id,
         link_version=link.version,
-        destination=followable(targets.final_destination(link), link.domain),
-        code=link.redirect_code,
+        leads=_leads(link, link.destination, link.variants),
+        branches=_branches(link, watched),
+        attributes=link.attributes if link.rules else {},
         forward_query=link.forward_query,
         starts_ms=_ms(link.starts_at),
         expires_ms=_ms(link.expires_at),
@@ -100,8 +135,8 @@ def route(link: Link) -> Route:
     return msgspec.structs.replace(made, settled=_settled(made))
 
 
-def decide(route: Route, visit: Visit) -> Decision:
-    """The decision for a visit: its link closed, not yet or no longer open, or the destination."""
+def decide(route: Route, visit: Visit, known: Known) -> Decision:
+    """The decision for a visit: its link closed, not yet or no longer open, or where it is sent."""
     if route.settled is not None:
         return route.settled
     if route.closed is not None:
@@ -110,9 +145,23 @@ def decide(route: Route, visit: Visit) -> Decision:
         return _turned_away(route, Outcome.EXPIRED)
     if route.starts_ms is not None and visit.at_ms < route.starts_ms:
         return Decision(Outcome.NOT_STARTED)
-    if route.forward_query and visit.query and route.destination is not None:
-        return Decision(Outcome.REDIRECT, forwarded(route.destination, visit.query), route.code)
-    return Decision(Outcome.REDIRECT, route.destination, route.code)
+    leads = _matched(route, visit, known) if route.branches else route.leads
+    decision = leads.decisions[leads.draw.winner(visit.draws_as)] if isinstance(leads, Split) else leads
+    if route.forward_query and visit.query and decision.destination is not None:
+        destination = forwarded(decision.destination, visit.query)
+        return msgspec.structs.replace(decision, destination=destination)
+    return decision
+
+
+def explain(link: Link, visit: Visit, known: Known) -> tuple[Decision, list[str]]:
+    """The decision that `decide` gives for a visit, and a line for each condition: what it saw and answered.
+
+    Raises:
+        Damaged: a stored rule is none.
+    """
+    watched: list[Watched] = []
+    decision = decide(route(link, watched), visit, known)
+    return decision, [each.told() for each in watched]
 
 
 def record(route: Route, decision: Decision, visit: Visit) -> VisitRecord:
@@ -136,6 +185,8 @@ def record(route: Route, decision: Decision, visit: Visit) -> VisitRecord:
         visit.qr,
         route.utm,
         route.tags,
+        decision.rule,
+        decision.variant,
     )
 
 
@@ -183,9 +234,63 @@ def _capped(query: str) -> str:
 def _settled(route: Route) -> Decision | None:
     if route.closed is not None:
         return _turned_away(route, route.closed)
-    if route.starts_ms is None and route.expires_ms is None and not route.forward_query:
-        return Decision(Outcome.REDIRECT, route.destination, route.code)
-    return None
+    by_clock = route.starts_ms is not None or route.expires_ms is not None
+    if by_clock or route.forward_query or route.branches or isinstance(route.leads, Split):
+        return None
+    return route.leads
+
+
+def _matched(route: Route, visit: Visit, known: Known) -> Decision | Split:
+    """What the first rule that matches leads to."""
+    facts = Facts(visit, route.attributes, known)
+    for branch in route.branches:
+        if branch.when.matches(facts):
+            return branch.leads
+    return route.leads
+
+
+def _branches(link: Link, watched: list[Watched] | None) -> tuple[Branch, ...]:
+    if not link.rules:
+        return ()
+    budget = Budget()
+    try:
+        asked = [budget.checked(rule.when) for rule in link.rules]
+    except Rejected as rejected:
+        raise Damaged(f"{link.id}: a rule cannot be read: {rejected}") from rejected
+    offered = frozenset(language for when in asked for language in conditions.languages_of(when))
+    return tuple(
+        Branch(_compiler(link, rule, offered, watched).compile(when), _rule_leads(link, rule))
+        for rule, when in zip(link.rules, asked, strict=True)
+    )
+
+
+def _compiler(link: Link, rule: Rule, offered: frozenset[str], watched: list[Watched] | None) -> Compiler:
+    return Compiler((link.id, rule.name), offered, watched, f"{rule.name}:")
+
+
+def _rule_leads(link: Link, rule: Rule) -> Decision | Split:
+    if rule.block or (rule.destination is None and not rule.variants):
+        return Decision(Outcome.BLOCKED, rule=rule.name)
+    return _leads(link, rule.destination or "", rule.variants, rule.name)
+
+
+def _leads(
+    link: Link, destination: str, shares: Sequence[Variant], rule: str | None = None
+) -> Decision | Split:
+    """What a link or one of its rules leads to: its variants where it has some, else the destination."""
+    if not shares:
+        return Decision(Outcome.REDIRECT, _final(link, destination), link.redirect_code, rule)
+    decisions = [
+        Decision(Outcome.REDIRECT, _final(link, each.destination), link.redirect_code, rule, each.key)
+        for each in shares
+    ]
+    return Split(variants.draw(shares, link.id, rule or ""), tuple(decisions))
+
+
+def _final(link: Link, destination: str) -> str | None:
+    """A destination with the link's UTM parameters, of which its own win, as a header can carry it."""
+    plain, own = utm.taken_from(destination)
+    return followable(utm.added_to(plain, utm.merged(link.utm, own)), link.domain)
 
 
 def _turned_away(route: Route, outcome: Outcome) -> Decision:

@@ -14,6 +14,7 @@ class Outcome(StrEnum):
     EXPIRED = "EXPIRED"
     PAUSED = "PAUSED"
     ARCHIVED = "ARCHIVED"
+    BLOCKED = "BLOCKED"
 
 
 class Purpose(IntEnum):
@@ -29,6 +30,8 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 
     Args:
         query: the query string as it was sent, without its question mark.
+        address: where it came from; used for the decision and forgotten, so VisitRecord has none.
+        timezone: IANA name of the place's time zone, or empty; not recorded either.
     """
 
     at_ms: int
@@ -42,6 +45,13 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     city: str = ""
     qr: bool = False
     query: str = ""
+    address: str = ""
+    timezone: str = ""
+
+    @property
+    def draws_as(self) -> bytes:
+        """Whom shares are drawn for: the visitor, or this visit alone where nobody may be recognised."""
+        return self.visitor or self.at_ms.to_bytes(8, "big", signed=True)
 
 
 class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -66,6 +76,8 @@ class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
         qr: the visit came from a QR code.
         utm: utm_source, utm_medium, utm_campaign, utm_term, utm_content of the link version.
         tags: the link's tags at that version.
+        rule: name of the rule that decided; None: none matched.
+        variant: key of the variant that was drawn.
     """
 
     at_ms: int
@@ -85,3 +97,5 @@ class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     qr: bool = False
     utm: tuple[str | None, str | None, str | None, str | None, str | None] = (None, None, None, None, None)
     tags: tuple[str, ...] = ()
+    rule: str | None = None
+    variant: str | None = None

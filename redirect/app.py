@@ -3,10 +3,12 @@
 import logging
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from domain import rules, visitors
 from domain.errors import Unavailable
+from domain.facts import Known
 from domain.visits import Outcome, Visit
 from redirect import requests, responses
 from redirect.counts import Counts
@@ -17,6 +19,9 @@ from redirect.responses import Answer, Refused
 from redirect.routes import Entry, Routes
 from redirect.visit import Reader
 
+ANSWERS: Final = 1_024
+"""Answers of rules and variants that are kept made; one has up to three times the size of its destination."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -26,6 +31,7 @@ class Redirect:
     Args:
         routes: what this process knows of links.
         reader: reads visits from requests.
+        known: what rules ask beyond link and visit.
         journal: this process's own.
         misses: how often a client may ask for what does not exist.
         counts: see Counts.
@@ -37,6 +43,7 @@ class Redirect:
         *,
         routes: Routes,
         reader: Reader,
+        known: Known,
         journal: Journal,
         misses: Misses,
         counts: Counts,
@@ -44,6 +51,8 @@ class Redirect:
     ) -> None:
         self.routes = routes
         self.reader = reader
+        self._known = known
+        self._answer_of = lru_cache(ANSWERS)(responses.of)
         self._journal = journal
         self._misses = misses
         self._counts = counts
@@ -76,7 +85,7 @@ class Redirect:
     def settle(self, entry: Entry, visit: Visit) -> Answer:
         """Decide a visit, record it, and say what to answer: the part that the hot path shares."""
         route = entry.route
-        decision = route.settled or rules.decide(route, visit)
+        decision = route.settled or rules.decide(route, visit, self._known)
         if decision.destination is not None:
             self._counts.redirects += 1
         elif decision.outcome is not Outcome.REDIRECT:
@@ -87,7 +96,7 @@ class Redirect:
         self._journal.append(rules.record(route, decision, visit))
         if entry.answer is not None and decision is route.settled:
             return entry.answer
-        return responses.of(decision)
+        return self._answer_of(decision)
 
     async def _look_up(self, request: Request) -> Entry:
         """The link's entry; a look-up that may be a guess is paid for first and refunded if it was none."""

@@ -7,24 +7,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import maxminddb
-import msgspec
 
+from domain.places import UNKNOWN, Place
 from redirect.counts import Counts
 
 CACHED: Final = 8_192
 
 _log = logging.getLogger(__name__)
-
-
-class Place(msgspec.Struct, frozen=True):
-    """A place: ISO 3166-1 country, ISO 3166-2 region, English city; empty where unknown."""
-
-    country: str = ""
-    region: str = ""
-    city: str = ""
-
-
-UNKNOWN: Final = Place()
 
 
 class Places:
@@ -75,7 +64,7 @@ def _place(row: Mapping[str, Any]) -> Place:
     first = subdivisions[0] if isinstance(subdivisions, list) and subdivisions else None
     subdivision = _text(first, "iso_code") if isinstance(first, Mapping) else ""
     region = f"{country}-{subdivision}" if country and subdivision else ""
-    return Place(country, region, _text(row, "city", "names", "en"))
+    return Place(country, region, _text(row, "city", "names", "en"), _text(row, "location", "time_zone"))
 
 
 def _text(row: Any, *path: str) -> str:

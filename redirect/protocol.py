@@ -171,7 +171,6 @@ class RedirectProtocol(HttpToolsProtocol):
         entry = redirect.routes.at_once(host + self.url)
         if (
             entry is None
-            or entry.answer is None
             or parser.get_method() != b"GET"
             or not parser.should_keep_alive()
             or (b"connection" in headers and parser.get_http_version() != "1.1")

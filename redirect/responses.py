@@ -21,6 +21,7 @@ _PAGE_HEADERS: Final[tuple[Header, ...]] = (
 )
 _TEXTS: Final[dict[int, tuple[str, str]]] = {
     400: ("Bad request", "This request is not one that a browser makes."),
+    403: ("Not available", "This link is not open to you, or not from where you are."),
     404: ("Not found", "There is no link at this address. Check that it was typed or copied whole."),
     405: ("Method not allowed", "A short link can only be opened."),
     410: ("No longer available", "This link is not available any more."),
@@ -52,8 +53,9 @@ h1 {{ font-size: 1.75rem; line-height: 1.2 }}
 </body>
 </html>
 """
-_NOT_STARTED: Final = 404
-"""A link that has not started is not there yet: its existence is not told before its time."""
+_CLOSED: Final = {Outcome.NOT_STARTED: 404, Outcome.BLOCKED: 403}
+"""Pages of links that are closed, if not 410. One that has not started is not told of before its time; one
+that a rule blocks is open to others."""
 
 
 class Refused(Exception):
@@ -87,7 +89,7 @@ def of(decision: Decision) -> Answer:
         return _answer(decision.code, (location, _UNCACHED))
     if decision.outcome is Outcome.REDIRECT:
         return page(502)
-    return page(_NOT_STARTED if decision.outcome is Outcome.NOT_STARTED else 410)
+    return page(_CLOSED.get(decision.outcome, 410))
 
 
 def page(status: int, *, retry_after_seconds: int | None = None) -> Answer:

@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl
 
-from domain import visitors
+from domain import hostnames, visitors
+from domain.places import UNKNOWN, Place
 from domain.rules import QR_PARAMETER
 from domain.visits import Purpose, Visit
-from redirect.places import UNKNOWN, Place, Places
+from redirect.places import Places
 from redirect.proxies import Proxies
 from redirect.salts import Salts
 
@@ -81,7 +82,7 @@ class Reader:
         place = self._place(headers, peer, client) if self._places_known else UNKNOWN
         visitor = b""
         if not plain and get(b"sec-gpc") == b"1":  # Global Privacy Control: counted, not told apart,
-            place = Place(place.country)  # its country at most
+            place = Place(place.country, timezone=place.timezone)  # its country at most
         elif (day := self._salts.at(at_ms)) is not None:
             visitor = visitors.hash_of(day, workspace_id, _network_of(client), agent)
         # By position, in Visit's order: matching names takes longer than everything else here.
@@ -97,6 +98,8 @@ class Reader:
             place.city,
             bool(query) and _scanned(query),
             query[:QUERY_CHARACTERS],
+            client,
+            place.timezone,
         )
 
     def _place(self, headers: Mapping[bytes, bytes], peer: str, client: str) -> Place:
@@ -122,14 +125,7 @@ def _purpose(headers: Mapping[bytes, bytes], method: str) -> Purpose:
 
 @lru_cache(8_192)
 def _host_of(referer: bytes) -> str:
-    """The host of a Referer header, lower case, without user and port; empty where it names none."""
-    scheme, separator, rest = referer.decode("latin-1").partition("://")
-    if not separator or scheme.lower() not in ("http", "https", "android-app"):
-        return ""
-    authority = rest.split("/", 1)[0].split("?", 1)[0].split("#", 1)[0].rpartition("@")[2]
-    host = authority.partition("]")[0] + "]" if authority.startswith("[") else authority.partition(":")[0]
-    host = host.lower().rstrip(".")
-    return host if host.isascii() and host.isprintable() and " " not in host else ""
+    return hostnames.referring(referer.decode("latin-1"))
 
 
 def _scanned(query: str) -> bool:

@@ -100,7 +100,11 @@ class Site:
 
     def records(self, link: Link) -> list[VisitRecord]:
         """What the journal holds of a link."""
-        return [record for record in recorded(self.journals_dir) if record.link_id == link.id]
+        return self.records_of(link.id)
+
+    def records_of(self, link_id: str) -> list[VisitRecord]:
+        """The same by the link's id."""
+        return [record for record in recorded(self.journals_dir) if record.link_id == link_id]
 
 
 def recorded(journals_dir: Path) -> Iterator[VisitRecord]:

@@ -14,7 +14,7 @@ import pytest
 
 from app.settings import Settings
 from domain.links import Link, LinkChanged
-from domain.rules import Tombstone
+from domain.rules import Decision, Tombstone
 from domain.visits import Outcome
 from redirect.counts import Counts
 from redirect.misses import Misses
@@ -101,7 +101,7 @@ async def test_a_look_up_that_overlaps_an_edit_is_repeated(site: Site) -> None:
     source.go.set()
     entry = await visit
     assert entry is not None
-    assert entry.route.destination == "https://example.com/new"
+    assert entry.route.settled == Decision(Outcome.REDIRECT, "https://example.com/new")
     assert source.asked == 2
 
 
@@ -125,7 +125,7 @@ async def test_routes_are_asked_for_again_after_five_seconds(site: Site) -> None
 
     async def destination() -> str | None:
         entry = await routes.find(DOMAIN, link.slug_key)
-        return entry.route.destination if entry else None
+        return entry.route.settled.destination if entry and entry.route.settled else None
 
     assert await destination() == "https://example.com/old"
     changed = {"$set": {"destination": "https://example.com/new"}}

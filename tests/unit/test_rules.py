@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import rules
+from domain.agents import Agents
+from domain.facts import Known
 from domain.links import Link
 from domain.rules import Decision
 from domain.utm import Utm
 from domain.visits import Outcome, Visit
 
+KNOWN = Known(Agents().read)
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOON_MS = int(NOON.timestamp() * 1000)
 DESTINATION = "https://example.com/landing"
@@ -36,7 +39,7 @@ def link(**given_fields: Any) -> Link:
 
 
 def decide(at_ms: int = NOON_MS, query: str = "", **fields: Any) -> Decision:
-    return rules.decide(rules.route(link(**fields)), Visit(at_ms=at_ms, query=query))
+    return rules.decide(rules.route(link(**fields)), Visit(at_ms=at_ms, query=query), KNOWN)
 
 
 def test_an_open_link_leads_to_its_destination() -> None:

@@ -1,0 +1,146 @@
+"""Conditions: what a rule asks of a visit, one small frozen class each, matched against a Visit's facts.
+
+Here are those that hold other conditions and those on named values; place, visitor and time have files of
+their own beside this one, which registers them all.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Self
+
+import msgspec
+
+from domain import matches, place_conditions, time_conditions, visitor_conditions
+from domain.errors import Rejected
+from domain.facts import Facts, Scalar
+from domain.grammar import KINDS, NESTING, Budget, Compiler, Condition, Json, named
+from domain.matches import Match, refused
+
+__all__ = ["KINDS", "Budget", "Compiler", "place_conditions", "time_conditions", "visitor_conditions"]
+
+
+def languages_of(when: Mapping[str, Json]) -> Iterator[str]:
+    """Every language that a condition and those inside it name, in lower case."""
+    for name, value in when.items():
+        if name == "language":
+            yield from (each.lower() for each in value)
+        elif name in NESTING:
+            for inner in value if isinstance(value, list) else [value]:
+                yield from languages_of(inner)
+
+
+class _Several(msgspec.Struct, frozen=True):
+    parts: tuple[Condition, ...]
+
+    @classmethod
+    def checked(cls, given: Json, budget: Budget) -> Json:
+        if not isinstance(given, list) or not given:
+            raise refused("The list is empty; give it conditions or leave it out.")
+        made = []
+        for place, each in enumerate(given):
+            try:
+                made.append(budget.checked(each))
+            except Rejected as rejected:
+                raise Rejected(*(error.under(str(place)) for error in rejected.errors)) from None
+        return made
+
+    @classmethod
+    def of(cls, value: Json, compiler: Compiler) -> Self:
+        return cls(tuple(compiler.compile(each, place) for place, each in enumerate(value)))
+
+    def sees(self, _facts: Facts) -> None:
+        """Nothing but conditions."""
+
+
+@named("all")
+class All(_Several, frozen=True):
+    """Every one of them holds; the first that does not ends the asking."""
+
+    def matches(self, facts: Facts) -> bool:
+        """In the order of writing."""
+        for part in self.parts:  # noqa: SIM110 - all() of a generator takes twice as long, on the hot path
+            if not part.matches(facts):
+                return False
+        return True
+
+
+@named("any")
+class AnyOf(_Several, frozen=True):
+    """One of them holds; the first that does ends the asking."""
+
+    def matches(self, facts: Facts) -> bool:
+        """In the order of writing."""
+        for part in self.parts:  # noqa: SIM110 - see All
+            if part.matches(facts):
+                return True
+        return False
+
+
+@named("not")
+class Not(msgspec.Struct, frozen=True):
+    """It does not hold."""
+
+    part: Condition
+
+    @classmethod
+    def checked(cls, given: Json, budget: Budget) -> Json:
+        """One condition."""
+        return budget.checked(given)
+
+    @classmethod
+    def of(cls, value: Json, compiler: Compiler) -> Self:
+        """Of the condition inside."""
+        return cls(compiler.compile(value))
+
+    def matches(self, facts: Facts) -> bool:
+        """The other answer."""
+        return not self.part.matches(facts)
+
+    def sees(self, _facts: Facts) -> None:
+        """Nothing but conditions."""
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """A named value is as the match asks."""
+
+    name: str
+    match: Match
+
+    @classmethod
+    def checked(cls, given: Json, _budget: Budget) -> Json:
+        """See matches.checked."""
+        return matches.checked(given)
+
+    @classmethod
+    def of(cls, value: Json, _compiler: Compiler) -> Self:
+        """The match of the name."""
+        return cls(value["name"], matches.of(value))
+
+
+def _shown(values: Iterable[Scalar]) -> str:
+    return ", ".join(repr(matches.written(value)[:50]) for value in values)
+
+
+@named("query")
+class Query(_Named, frozen=True):
+    """A parameter of the short link's query."""
+
+    def matches(self, facts: Facts) -> bool:
+        """Of a repeated parameter any value."""
+        return self.match.holds(facts.parameter(self.name))
+
+    def sees(self, facts: Facts) -> str:
+        """Its values."""
+        return _shown(facts.parameter(self.name))
+
+
+@named("attribute")
+class Attribute(_Named, frozen=True):
+    """An attribute of the link; dots lead into objects."""
+
+    def matches(self, facts: Facts) -> bool:
+        """Of a list any value."""
+        return self.match.holds(facts.attribute(self.name))
+
+    def sees(self, facts: Facts) -> str:
+        """Its values."""
+        return _shown(facts.attribute(self.name))

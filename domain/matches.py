@@ -1,0 +1,133 @@
+"""Matches: what conditions on named values ask of them, be they texts, numbers or truths."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from domain import texts
+from domain.errors import Rejected, UserError, UserErrorCode
+from domain.facts import Scalar
+
+MAX_VALUES: Final = 250
+MAX_CHARACTERS: Final = 200
+_TESTS: Final = ("in", "gte", "lt", "exists")
+
+
+class Match(msgspec.Struct, frozen=True):
+    """Everything that is asked holds for one of the values.
+
+    Args:
+        among: its text is one of these.
+        least: as a number it is at least this …
+        below: … and below this; a text that is no number is in no range.
+        exists: whether there has to be a value at all.
+    """
+
+    among: frozenset[str] | None = None
+    least: float | None = None
+    below: float | None = None
+    exists: bool | None = None
+
+    def holds(self, values: Sequence[Scalar]) -> bool:
+        """Whether what is asked holds for any of these values, or for their absence."""
+        if not values:
+            return self.exists is False
+        return self.exists is not False and any(self._fits(value) for value in values)
+
+    def _fits(self, value: Scalar) -> bool:
+        if self.among is not None and written(value) not in self.among:
+            return False
+        if self.least is None and self.below is None:
+            return True
+        number = _number(value)
+        return (
+            number is not None
+            and (self.least is None or number >= self.least)
+            and (self.below is None or number < self.below)
+        )
+
+
+def of(asked: Mapping[str, Any]) -> Match:
+    """The match of what `checked` has passed."""
+    among = asked.get("in")
+    return Match(
+        None if among is None else frozenset(among), asked.get("gte"), asked.get("lt"), asked.get("exists")
+    )
+
+
+def checked(given: Any) -> dict[str, Any]:
+    """What is asked of a named value, in the shape of the API's MatchInput, vetted.
+
+    Raises:
+        Rejected: with the path of what breaks a rule.
+    """
+    if not isinstance(given, Mapping):
+        raise refused("This is an object with a name and what is asked of the value.")
+    name = text(given.get("name"), "name")
+    asked = {each: given[each] for each in _TESTS if given.get(each) is not None}
+    if not asked:
+        raise Rejected(
+            UserError(UserErrorCode.REQUIRED, "Nothing is asked of the value; give in, gte, lt or exists.")
+        )
+    if "in" in asked:
+        asked["in"] = listed(asked["in"], "in")
+    for bound in ("gte", "lt"):
+        if bound in asked:
+            asked[bound] = _bound(asked[bound], bound)
+    if asked.get("gte", -math.inf) >= asked.get("lt", math.inf):
+        raise refused("No number is at least gte and below lt; set lt above gte.", "lt")
+    if asked.get("exists") is False and len(asked) > 1:
+        raise refused("What does not exist has no value to compare; leave the rest out.", "exists")
+    return {"name": name, **asked}
+
+
+def listed(given: Any, *path: str) -> list[str]:
+    """A list of 1 to MAX_VALUES texts; raises Rejected."""
+    if not isinstance(given, list) or not given:
+        raise refused("The list is empty, so nothing would match; give a value or leave it out.", *path)
+    if len(given) > MAX_VALUES:
+        message = f"There are {len(given):,} values; at most {MAX_VALUES} are accepted."
+        raise Rejected(UserError(UserErrorCode.LIMIT_EXCEEDED, message, path))
+    return list(dict.fromkeys(text(value, *path, str(place)) for place, value in enumerate(given)))
+
+
+def text(given: Any, *path: str) -> str:
+    """A text of 1 to MAX_CHARACTERS characters that a reader can see; raises Rejected."""
+    if not isinstance(given, str) or not given:
+        raise refused("The value is an empty text or none.", *path)
+    problem = texts.problem(given, longest=MAX_CHARACTERS)
+    if problem is not None:
+        raise refused(f"The value {problem}", *path)
+    return given
+
+
+def refused(message: str, *path: str) -> Rejected:
+    """An input that breaks a rule, at `path`."""
+    return Rejected(UserError(UserErrorCode.INVALID, message, path))
+
+
+def written(value: Scalar) -> str:
+    """A value as a text: "true", "5" for 5 and 5.0, "19.9"."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if isinstance(value, int) or value.is_integer() else repr(value)
+
+
+def _bound(given: Any, name: str) -> float:
+    if not isinstance(given, int | float) or isinstance(given, bool) or not math.isfinite(given):
+        raise refused(f"{str(given)[:50]!r} is no number.", name)
+    return float(given)
+
+
+def _number(value: Scalar) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
