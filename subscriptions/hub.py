@@ -16,12 +16,12 @@ from domain.feeds import Feeds, Heads, News
 SILENCE_SECONDS: Final = 1.0
 """How often the heads of all viewed workspaces are read, in one query: they show what Redis did not tell."""
 WAITING_BYTES: Final = 768 * 1024
-"""What a subscriber may have waiting, so that with the batch on its way it stays below 1 MiB; who is further
-behind is told so. Of ordinary clicks these are about 400."""
+"""What may wait for a subscriber, with the batch on its way below 1 MiB: about 400 ordinary clicks."""
 WAITING_MESSAGES: Final = 50
 CLICK_BYTES: Final = 1_200
 """A click's fixed part: the struct, its ids and its short texts, measured with tracemalloc."""
-_PAGE: Final = 500
+_PAGE: Final = 100
+"""Clicks that are read at once, as many as one message of news has."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,11 +61,14 @@ class Subscriber:
         return len(self._waiting)
 
     def offer(self, slot: int, clicks: Sequence[Click]) -> None:
-        """Take the next clicks of a slot; where there is no room, forget all and count what is missed."""
+        """Take the next clicks of a slot; where there is no room, forget all and count what is missed.
+
+        A reader for whom nothing waits is not slow, so what comes then is taken however large it is.
+        """
         wanted = [click for click in clicks if self._wanted.matches(click)]
         self._offered[slot] = clicks[-1].seq
         self._waiting_bytes += sum(map(bytes_of, wanted))
-        if self.missed or self._waiting_bytes > WAITING_BYTES:
+        if self.missed or (self._waiting and self._waiting_bytes > WAITING_BYTES):
             self.missed += len(self._waiting) + len(wanted)
             self._clear()
         else:

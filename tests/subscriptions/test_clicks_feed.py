@@ -195,6 +195,15 @@ def test_what_may_wait_is_below_a_mebibyte(destination: str) -> None:
     assert len(subscriber) == 0
 
 
+async def test_a_large_message_is_no_reason_to_call_a_reader_slow(opened: Services, ledger: Ledger) -> None:
+    """A hundred clicks of 8 kB each come at once to a reader that has read everything before."""
+    async with reading(opened) as reader:
+        await reader.next()
+        clicks = await commit(opened, ledger, [visit(destination="https://example.com/" + "x" * 8_000)] * 100)
+        await reader.until(100)
+        assert reader.clicks == clicks
+
+
 async def test_a_quiet_feed_shows_that_it_lives(opened: Services) -> None:
     """An empty batch with a fresh cursor every 30 s (here: every 0.1 s)."""
     feeds = opened.click_feed._feeds
