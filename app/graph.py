@@ -10,12 +10,14 @@ from resolvers.campaigns import CampaignMutations, CampaignQueries
 from resolvers.clicks import ClickQueries
 from resolvers.links import LinkMutations, LinkQueries
 from resolvers.nodes import NodeQueries
+from resolvers.templates import TemplateMutations, TemplateQueries
 from resolvers.workspaces import WorkspaceQueries
 from schema.campaigns import Campaign
 from schema.clicks import Click
 from schema.keys import ApiKey
 from schema.links import Link
 from schema.scalars import SCALARS
+from schema.templates import Template
 from schema.workspaces import Workspace
 from subscriptions.clicks import ClickSubscriptions
 
@@ -24,12 +26,12 @@ PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.gra
 
 
 @strawberry.type(description="Reading.")
-class Query(CampaignQueries, ClickQueries, LinkQueries, NodeQueries, WorkspaceQueries):
+class Query(CampaignQueries, ClickQueries, LinkQueries, NodeQueries, TemplateQueries, WorkspaceQueries):
     """Every query."""
 
 
 @strawberry.type(description="Changing. Each takes effect as a whole before the next one starts.")
-class Mutation(CampaignMutations, LinkMutations):
+class Mutation(CampaignMutations, LinkMutations, TemplateMutations):
     """Every mutation."""
 
 
@@ -44,7 +46,7 @@ def build() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[ApiKey, Campaign, Click, Link, Workspace],
+        types=[ApiKey, Campaign, Click, Link, Template, Workspace],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

@@ -23,6 +23,7 @@ from storage.keys import MongoKeys
 from storage.links import MongoLinks
 from storage.revisions import MongoRevisions
 from storage.stats import Stats
+from storage.templates import MongoTemplates
 from storage.workspaces import MongoWorkspaces
 from subscriptions.hub import Hub
 from subscriptions.replay import ClickFeeds
@@ -34,6 +35,7 @@ class Services(Connections):
 
     links: MongoLinks
     campaigns: MongoCampaigns
+    templates: MongoTemplates
     keys: MongoKeys
     workspaces: MongoWorkspaces
     changes: RedisLinkChanges
@@ -60,6 +62,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             redis=news,
             links=MongoLinks(database),
             campaigns=MongoCampaigns(database),
+            templates=MongoTemplates(database),
             keys=MongoKeys(database),
             workspaces=MongoWorkspaces(database),
             changes=RedisLinkChanges(news, settings.mongodb_database),

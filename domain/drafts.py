@@ -14,7 +14,11 @@ REDIRECT_CODES: Final = (301, 302, 307, 308)
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """The fields that a caller gave, as they were given; UNSET: not given, None: cleared or the default."""
+    """The fields that a caller gave, as they were given; UNSET: not given, None: cleared or the default.
+
+    Args:
+        slug_yields: a taken slug gets a short suffix instead of being refused; templates ask for it.
+    """
 
     destination: str | UnsetType | None = UNSET
     domain: str | UnsetType | None = UNSET
@@ -35,6 +39,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     fallback: str | UnsetType | None = UNSET
     paused: bool | UnsetType | None = UNSET
     campaign_id: str | UnsetType | None = UNSET
+    slug_yields: bool = False
 
 
 def checked(draft: Draft, hosts: Sequence[str], current: utm.Utm) -> dict[str, Any]:

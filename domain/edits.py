@@ -63,7 +63,7 @@ async def create_many(rows: Sequence[Draft], bench: Workbench) -> list[Link | Re
     _count(rows)
     known = await campaigns.known([row.campaign_id for row in rows], bench.workspace_id, bench.campaigns)
     made = [_made(row, bench, known) for row in rows]
-    _refuse_twins(made)
+    _refuse_twins(made, rows, bench)
     waiting = {row: link for row, link in enumerate(made) if isinstance(link, Link)}
     while waiting:
         conflicts = await bench.links.add_many(bench.workspace_id, list(waiting.values()))
@@ -72,6 +72,19 @@ async def create_many(rows: Sequence[Draft], bench: Workbench) -> list[Link | Re
             made[row] = _settled(link, rows[row], conflicts[link.id], bench)
         waiting = {row: again for row in waiting if isinstance(again := made[row], Link)}
     await _tell([link for link in made if isinstance(link, Link)], bench)
+    return made
+
+
+async def sketch(draft: Draft, bench: Workbench) -> Link:
+    """The link that a draft would make, judged in every way but whether its slug is free; nothing is kept.
+
+    Raises:
+        Rejected: with everything that stands against it.
+    """
+    known = await campaigns.known([draft.campaign_id], bench.workspace_id, bench.campaigns)
+    made = _made(draft, bench, known)
+    if isinstance(made, Rejected):
+        raise made
     return made
 
 
@@ -183,8 +196,8 @@ def _without_nulls(draft: Draft) -> Draft:
     return msgspec.structs.replace(draft, **nulls)
 
 
-def _refuse_twins(made: list[Link | Rejected]) -> None:
-    """Of rows that ask for the same slug or external id the first keeps it."""
+def _refuse_twins(made: list[Link | Rejected], rows: Sequence[Draft], bench: Workbench) -> None:
+    """Of rows that ask for the same slug or external id the first keeps it, unless their slug yields."""
     seen: dict[tuple[str | None, ...], int] = {}
     for row, link in enumerate(made):
         if isinstance(link, Rejected):
@@ -193,7 +206,11 @@ def _refuse_twins(made: list[Link | Rejected]) -> None:
         if link.external_id is not None:
             claims[Conflict.EXTERNAL_ID] = ("external", link.external_source, link.external_id)
         twins = {field: seen[claim] for field, claim in claims.items() if claim in seen}
-        if twins:
+        if twins.keys() == {Conflict.SLUG} and rows[row].slug_yields:
+            made[row] = suffixed = _suffixed(link, bench)
+            claims[Conflict.SLUG] = (suffixed.domain, suffixed.slug_key)
+            seen.update(dict.fromkeys(claims.values(), row))
+        elif twins:
             made[row] = Rejected(*(_twin(field, link, other) for field, other in twins.items()))
         else:
             seen.update(dict.fromkeys(claims.values(), row))
@@ -206,11 +223,21 @@ def _twin(field: Conflict, link: Link, other: int) -> UserError:
 
 
 def _settled(link: Link, draft: Draft, reasons: frozenset[Conflict], bench: Workbench) -> Link | Rejected:
-    """What becomes of a row in conflict: a generated slug is drawn again, the rest the caller must solve."""
+    """What becomes of a row in conflict: a generated slug is drawn again, one that yields gets a suffix.
+
+    The rest the caller must solve.
+    """
+    if reasons == {Conflict.SLUG} and draft.slug_yields and isinstance(draft.slug, str):
+        return _suffixed(msgspec.structs.replace(link, slug=draft.slug), bench)
     if reasons != {Conflict.SLUG} or isinstance(draft.slug, str):
         return Rejected(*(_conflict(reason, link) for reason in sorted(reasons)))
     slug = slugs.generate(bench.ids.random_bytes)
     return msgspec.structs.replace(link, slug=slug, slug_key=slug)
+
+
+def _suffixed(link: Link, bench: Workbench) -> Link:
+    slug = slugs.suffixed(link.slug, bench.ids.random_bytes)
+    return msgspec.structs.replace(link, slug=slug, slug_key=slugs.key_of(slug))
 
 
 async def _concerned(old: Link, draft: Draft, bench: Workbench) -> Known:

@@ -20,6 +20,12 @@ class UserErrorCode(StrEnum):
     DUPLICATE = "DUPLICATE"
 
 
+class Verbatim(str):
+    """A part of a path that the caller named himself, such as a variable: it is shown as he wrote it."""
+
+    __slots__ = ()
+
+
 class UserError(msgspec.Struct, frozen=True):
     """One expected failure: what was wrong, with the value and what would be right, and which field."""
 

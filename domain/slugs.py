@@ -123,6 +123,12 @@ def from_words(text: str) -> str:
     return "-".join(spaced.split())[:_WORDS].strip("-_.~")
 
 
+def fitting(text: str) -> str:
+    """A text with hyphens in place of what no slug may hold; its letters stay as they are."""
+    spaced = "".join(character if _accepted(character) else " " for character in tidy(text))
+    return "-".join(spaced.split())
+
+
 def suffixed(slug: str, random_bytes: Callable[[int], bytes]) -> str:
     """A slug that is taken with a short random suffix, which still fits."""
     suffix = generate(random_bytes)[:_SUFFIX]

@@ -15,6 +15,7 @@ from schema.context import Context, Info
 from schema.keys import ApiKey
 from schema.links import Link
 from schema.nodes import Node
+from schema.templates import Template
 from schema.workspaces import Workspace
 
 MAX_NODES: Final = 250
@@ -70,6 +71,11 @@ async def _campaign(wanted: str, context: Context) -> Node | None:
     return None if campaign is None else Campaign.of(campaign)
 
 
+async def _template(wanted: str, context: Context) -> Node | None:
+    template = await context.loaders.templates.load(wanted)
+    return None if template is None else Template.of(template)
+
+
 async def _workspace(wanted: str, context: Context) -> Node | None:
     workspace = await context.loaders.workspaces.load(wanted)
     return None if workspace is None else Workspace.of(workspace, context.short_base)
@@ -88,6 +94,7 @@ async def _click(wanted: str, context: Context) -> Node | None:
 KINDS: Final[Mapping[str, tuple[Scope | None, Load]]] = {
     "lnk": (Scope.LINKS_READ, _link),
     "cmp": (Scope.LINKS_READ, _campaign),
+    "tpl": (Scope.LINKS_READ, _template),
     "clk": (Scope.ANALYTICS_READ, _click),
     "ws": (None, _workspace),
     "key": (Scope.ADMIN, _key),

@@ -23,6 +23,7 @@ from domain.keys import Keys
 from domain.links import Link, LinkChanges, Links
 from domain.places import Places
 from domain.revisions import Revisions
+from domain.templates import Template, Templates
 from domain.workspaces import Workspace, Workspaces
 
 
@@ -40,6 +41,10 @@ class Stores(Protocol):
     @property
     def revisions(self) -> Revisions:
         """Revisions of links."""
+
+    @property
+    def templates(self) -> Templates:
+        """Templates."""
 
     @property
     def keys(self) -> Keys:
@@ -98,6 +103,16 @@ class Loaders:
         async def load(campaign_ids: list[str]) -> list[Campaign | None]:
             found = await self._stores.campaigns.by_ids(self._workspace_id, campaign_ids)
             return [found.get(campaign_id) for campaign_id in campaign_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def templates(self) -> DataLoader[str, Template | None]:
+        """Templates of the workspace by id."""
+
+        async def load(template_ids: list[str]) -> list[Template | None]:
+            found = await self._stores.templates.by_ids(self._workspace_id, template_ids)
+            return [found.get(template_id) for template_id in template_ids]
 
         return DataLoader(load)
 

@@ -33,6 +33,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         IndexModel([("workspace_id", ASCENDING), ("key_folded", ASCENDING)], unique=True, name="by_key"),
         IndexModel([("workspace_id", ASCENDING), ("_id", DESCENDING)], name="by_workspace"),
     ),
+    "templates": (IndexModel([("workspace_id", ASCENDING), ("_id", DESCENDING)], name="by_workspace"),),
     "keys": (
         IndexModel([("secret_hash", ASCENDING)], unique=True, name="by_hash"),
         IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),
@@ -57,6 +58,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
             name="by_link",
         ),
     ),
+    "workspaces": (IndexModel([("domains", ASCENDING)], name="by_domain"),),
     "idempotency": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
     "visitors": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
 }

@@ -1,0 +1,94 @@
+"""Template edits: how templates are made and changed, and what one would make of values."""
+
+from typing import Final
+
+import msgspec
+
+from domain import campaigns, edits, fields, ids, instants, template_drafts, templates
+from domain.edits import Workbench
+from domain.errors import UserErrorCode
+from domain.links import Link
+from domain.template_drafts import TemplateDraft
+from domain.templates import Template, Templates
+
+_ATTEMPTS: Final = 5
+
+
+async def create(draft: TemplateDraft, bench: Workbench, store: Templates) -> Template:
+    """Make a template.
+
+    Raises:
+        Rejected: with everything that stands against it; then nothing was kept.
+    """
+    values = template_drafts.checked(draft, bench.hosts)
+    now = bench.clock()
+    template = Template(
+        id=bench.ids.at("tpl", instants.milliseconds(now)),
+        workspace_id=bench.workspace_id,
+        created_at=now,
+        updated_at=now,
+        **values,
+    )
+    template = await _vetted(template, bench)
+    await store.add(bench.workspace_id, template)
+    return template
+
+
+async def change(
+    template_id: str, draft: TemplateDraft, version: int | None, bench: Workbench, store: Templates
+) -> Template:
+    """Change what a draft gives of a template; a draft that changes nothing makes no new version.
+
+    Args:
+        version: the version that the caller saw; None changes whatever is there.
+
+    Raises:
+        Rejected: NOT_FOUND, STALE (the template is at another version), or what is wrong with the draft.
+    """
+    for _ in range(_ATTEMPTS):
+        old = await _found(template_id, bench, store)
+        if version is not None and version != old.version:
+            break
+        new = await _changed(old, draft, bench)
+        if new == old or await store.update(bench.workspace_id, old, new):
+            return new
+    message = f"The template is at version {old.version} by now; read it again."
+    raise fields.refused("version", message, UserErrorCode.STALE)
+
+
+async def preview(template: Template, given: object, bench: Workbench) -> Link:
+    """The link that a template would make of values now, judged in every way but whether its slug is free.
+
+    Raises:
+        Rejected: with every variable that is missing or wrong, or what stands against the link.
+    """
+    return await edits.sketch(templates.render(template, given, bench.clock()), bench)
+
+
+async def _changed(old: Template, draft: TemplateDraft, bench: Workbench) -> Template:
+    values = template_drafts.checked(draft, bench.hosts)
+    if isinstance(draft.utm, dict):
+        kept = {name: source for name in draft.utm if (source := getattr(values["utm"], name))}
+        cleared = {name: None for name in draft.utm if name not in kept}
+        values["utm"] = msgspec.structs.replace(old.utm, **kept, **cleared)
+    new = await _vetted(msgspec.structs.replace(old, **values), bench)
+    if new == old:
+        return old
+    # A clock that steps back must not sort a change before what was changed.
+    updated_at = max(bench.clock(), old.updated_at)
+    return msgspec.structs.replace(new, version=old.version + 1, updated_at=updated_at)
+
+
+async def _vetted(template: Template, bench: Workbench) -> Template:
+    if template.campaign_id is not None:
+        known = await campaigns.known([template.campaign_id], bench.workspace_id, bench.campaigns)
+        campaigns.found(template.campaign_id, known)
+    return template_drafts.completed(template, bench.hosts)
+
+
+async def _found(template_id: str, bench: Workbench, store: Templates) -> Template:
+    wanted = [template_id] if ids.prefix_of(template_id) == "tpl" else []
+    template = (await store.by_ids(bench.workspace_id, wanted)).get(template_id) if wanted else None
+    if template is None:
+        raise fields.refused("id", "There is no template with this id.", UserErrorCode.NOT_FOUND)
+    return template
