@@ -97,6 +97,10 @@ class Documents:
         self._room = cache_bytes
         self._known: OrderedDict[str, Document] = OrderedDict()
 
+    def knows(self, text: str) -> bool:
+        """Whether reading `text` is no work any more."""
+        return text in self._known
+
     def read(self, text: str) -> Document:
         """The document of a text.
 

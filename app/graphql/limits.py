@@ -1,9 +1,10 @@
-"""How much a key may spend: its budget in Redis, or this process's own while Redis is away."""
+"""How much a key may spend: points of its budget, and this process's time for reading new documents."""
 
 import logging
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,6 +17,10 @@ from storage.budgets import Taken
 RETRY_REDIS_SECONDS: Final = 1.0
 """How long a failing Redis is left alone: calls must not wait for it one by one."""
 ROOM: Final = 10_000
+READING_SECONDS: Final = 2.0
+"""How long one key may keep a process reading new documents, before it must wait."""
+READING_SHARE: Final = 0.2
+"""Seconds of that which come back each second."""
 
 _log = logging.getLogger(__name__)
 
@@ -130,3 +135,41 @@ class Budget:
         while len(self._local) > ROOM:
             self._local.popitem(last=False)
         return Taken(allowed, left)
+
+
+class Reading:
+    """Shares out the time that documents take which this process has not seen: parsing and validating is work
+    before any price is known, so whoever sends new texts without end would have it for nothing.
+
+    Args:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._used: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    @contextmanager
+    def by(self, viewer: Viewer | None) -> Iterator[None]:
+        """Around the reading of one document; all who have no key share one account.
+
+        Raises:
+            RateLimited: the key has used up its time for now; nothing is read.
+        """
+        reader = "" if viewer is None else viewer.key_id
+        began = self._clock()
+        used, at = self._used.pop(reader, (0.0, began))
+        used = max(0.0, used - (began - at) * READING_SHARE)
+        self._used[reader] = (used, began)
+        while len(self._used) > ROOM:
+            self._used.popitem(last=False)
+        if used >= READING_SECONDS:
+            raise RateLimited(
+                "Too many different documents: keep their texts the same and send values as variables.",
+                retry_after_seconds=(used - READING_SECONDS) / READING_SHARE + 1,
+            )
+        try:
+            yield
+        finally:
+            ended = self._clock()
+            self._used[reader] = (used + ended - began, ended)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from app.graphql.limits import Budget
+from app.graphql.limits import READING_SECONDS, Budget, Reading
 from domain.access import Scope, Viewer
 from domain.errors import QueryTooComplex, RateLimited
 from storage import redis
@@ -144,3 +144,46 @@ async def test_an_answer_says_what_it_cost_and_a_refusal_when_to_come_back(setti
         too_much = await served.post("{ items(first: 200) { nodes { name } } }")
         assert too_much.json()["errors"][0]["extensions"]["code"] == "QUERY_TOO_COMPLEX"
         assert (await served.post(document, key="admin-other")).status_code == 200
+
+
+def test_new_documents_have_their_share_of_a_process() -> None:
+    """AU-04: reading comes before any price, so its time is limited for each key by itself."""
+    now = [0.0]
+    reading = Reading(clock=lambda: now[0])
+    other = msgspec.structs.replace(VIEWER, key_id="key_2")
+    with reading.by(VIEWER):
+        now[0] += READING_SECONDS
+    with pytest.raises(RateLimited) as limited, reading.by(VIEWER):
+        pytest.fail("nothing is read")
+    assert limited.value.retry_after_seconds == 1
+    with reading.by(other), reading.by(None):
+        now[0] += 1
+    with reading.by(VIEWER):
+        now[0] += 0.01
+
+
+def test_a_document_that_fails_has_taken_its_time_too() -> None:
+    now = [0.0]
+    reading = Reading(clock=lambda: now[0])
+
+    def read() -> None:
+        now[0] += READING_SECONDS
+        raise ValueError("invalid")
+
+    with pytest.raises(ValueError, match="invalid"), reading.by(VIEWER):
+        read()
+    with pytest.raises(RateLimited), reading.by(VIEWER):
+        pytest.fail("nothing is read")
+
+
+async def test_known_documents_are_not_limited(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving_api(settings) as served:
+        assert (await served.post("{ hello }")).status_code == 200
+        monkeypatch.setattr("app.graphql.limits.READING_SECONDS", 0.0)
+        refused = await served.post('{ hello(name: "you") }')
+        assert (refused.status_code, refused.json()["errors"][0]["extensions"]["code"]) == (
+            429,
+            "RATE_LIMITED",
+        )
+        assert refused.headers["retry-after"]
+        assert (await served.post("{ hello }")).json()["data"] == {"hello": "Hello, world"}

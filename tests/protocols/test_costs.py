@@ -6,8 +6,10 @@ import pytest
 from graphql import OperationType
 
 from app import graph
+from app.graphql.costs import Operation
 from app.graphql.documents import Documents
 from domain.access import Scope
+from domain.errors import QueryTooComplex
 from tests.protocols import example
 
 DOCUMENTS = Documents(example.schema._schema, playground=True)
@@ -83,6 +85,19 @@ def test_values_are_counted_with_their_rows() -> None:
         "{ items(first: 10) { nodes { name a: name items(first: 3) { nodes { name } } } } }"
     ).operation(None)
     assert operation.values({}) == 10 * (2 + 3)
+
+
+def test_too_many_values_are_refused_by_name() -> None:
+    """GQ-03: leaves cost nothing, but a process does nothing else while it completes them."""
+
+    def selecting(leaves: int) -> Operation:
+        names = " ".join(f"a{number}: name" for number in range(leaves))
+        text = f"{{ items(first: 250) {{ nodes {{ items(first: 10) {{ nodes {{ {names} }} }} }} }} }}"
+        return DOCUMENTS.read(text).operation(None)
+
+    selecting(20).check_values({})
+    with pytest.raises(QueryTooComplex, match="limit on values: 52500 asked for, 50000 allowed"):
+        selecting(21).check_values({})
 
 
 def test_price_after_a_batch() -> None:
