@@ -21,7 +21,8 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
 from app.graphql import guard
-from app.graphql.costs import Operation, Reader
+from app.graphql.costs import Operation
+from app.graphql.pricing import Reader
 from domain.errors import BadRequest, QueryTooComplex
 
 CACHE_BYTES: Final = 32 * 1024 * 1024
