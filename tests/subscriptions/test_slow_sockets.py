@@ -1,4 +1,4 @@
-"""A subscriber behind a real WebSocket that reads too slowly: told what it missed, let go, then whole again."""
+"""A subscriber behind a real WebSocket that reads too slowly: told what it missed, closed, whole again."""
 
 import asyncio
 import secrets
