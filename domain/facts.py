@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from domain import languages, windows
 from domain.agents import Agent
 from domain.continents import BY_COUNTRY
 from domain.visits import Visit
@@ -29,56 +30,81 @@ class Known(msgspec.Struct, frozen=True):
 class Facts:
     """The facts of one visit.
 
+    They are plain attributes from the second time on that they are asked for: the rules of a link ask for the
+    same few facts again and again, on the hot path.
+
     Args:
         visit: the visit.
         attributes: the link's.
+        offered: every language that the link's rules name, in lower case.
         known: see Known.
     """
 
-    __slots__ = ("_agent", "_known", "_parameters", "attributes", "visit")
-
-    def __init__(self, visit: Visit, attributes: Mapping[str, Any], known: Known) -> None:
+    def __init__(
+        self, visit: Visit, attributes: Mapping[str, Any], offered: frozenset[str], known: Known
+    ) -> None:
         self.visit = visit
+        self.country = visit.country
+        self.region = visit.region
         self.attributes = attributes
+        self._offered = offered
         self._known = known
-        self._agent: Agent | None = None
-        self._parameters: dict[str, list[str]] | None = None
+        self._clocks: dict[str, int] = {}
 
-    @property
+    @functools.cached_property
     def agent(self) -> Agent:
         """What the visitor's agent tells."""
-        if self._agent is None:
-            self._agent = self._known.agents(self.visit.agent)
-        return self._agent
+        return self._known.agents(self.visit.agent)
 
-    @property
-    def continent(self) -> str:
-        """The continent of the visitor's country, or empty."""
-        return BY_COUNTRY.get(self.visit.country, "")
+    @functools.cached_property
+    def device(self) -> str:
+        """What the visitor holds."""
+        return self.agent.device.value
 
-    @property
-    def city(self) -> str:
-        """The visitor's city in folded case."""
-        return self.visit.city.casefold()
-
-    @property
+    @functools.cached_property
     def os(self) -> str:
         """The family of the visitor's system in folded case, or empty."""
         return (self.agent.os or "").casefold()
 
-    @property
+    @functools.cached_property
     def browser(self) -> str:
         """The family of the visitor's browser in folded case, or empty."""
         return (self.agent.browser or "").casefold()
 
-    def parameter(self, name: str) -> Sequence[str]:
-        """The values of a parameter of the visit's query, in order; empty where it is not there."""
-        if self._parameters is None:
-            self._parameters = {}
-            if self.visit.query:
-                for each, value in _pairs(self.visit.query):
-                    self._parameters.setdefault(each, []).append(value)
-        return self._parameters.get(name, ())
+    @functools.cached_property
+    def continent(self) -> str:
+        """The continent of the visitor's country, or empty."""
+        return BY_COUNTRY.get(self.visit.country, "")
+
+    @functools.cached_property
+    def city(self) -> str:
+        """The visitor's city in folded case."""
+        return self.visit.city.casefold()
+
+    @functools.cached_property
+    def languages(self) -> frozenset[str]:
+        """What the link offers of the language that the visitor prefers among its, see languages.chosen."""
+        return languages.chosen(self.visit.languages, self._offered)
+
+    @functools.cached_property
+    def referrers(self) -> frozenset[str]:
+        """The host that the visitor comes from, with its parent domains."""
+        return hosts_of(self.visit.referrer)
+
+    @functools.cached_property
+    def parameters(self) -> Mapping[str, Sequence[str]]:
+        """The values of each parameter of the visit's query, in order."""
+        found: dict[str, list[str]] = {}
+        for name, value in _pairs(self.visit.query) if self.visit.query else ():
+            found.setdefault(name, []).append(value)
+        return found
+
+    def minute(self, zone: str) -> int:
+        """The minute of the week that clocks in `zone` show, see windows.local."""
+        minute = self._clocks.get(zone)
+        if minute is None:
+            minute = self._clocks[zone] = windows.local(zone, self.visit.at_ms)
+        return minute
 
     def attribute(self, path: str) -> Sequence[Scalar]:
         """The values of an attribute of the link: one, those of a list, or none; dots lead into objects."""

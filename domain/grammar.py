@@ -136,13 +136,11 @@ class Compiler(msgspec.Struct, frozen=True):
 
     Args:
         seed: what stickiness is drawn for: the link's id and the rule's name.
-        offered: every language that the link's rules name, in lower case.
         watched: gets each condition in the order of reading; None: nobody watches.
         path: where the next condition stands, for those who watch.
     """
 
     seed: tuple[str, str]
-    offered: frozenset[str] = frozenset()
     watched: list[Watched] | None = None
     path: str = ""
 

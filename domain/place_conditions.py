@@ -34,7 +34,7 @@ class Continent(OneOf, frozen=True):
 class Country(OneOf, frozen=True):
     """Where the visitor's address is, ISO 3166-1 alpha-2."""
 
-    LOOKS_AT = attrgetter("visit.country")
+    LOOKS_AT = attrgetter("country")
     PROBLEM = "is no country of ISO 3166-1, as GB and DE are."
 
     @classmethod
@@ -47,7 +47,7 @@ class Country(OneOf, frozen=True):
 class Region(OneOf, frozen=True):
     """In which subdivision of its country, ISO 3166-2."""
 
-    LOOKS_AT = attrgetter("visit.region")
+    LOOKS_AT = attrgetter("region")
     PROBLEM = "is no region of ISO 3166-2, as GB-ENG and US-CA are."
 
     @classmethod

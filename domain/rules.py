@@ -63,6 +63,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         leads: what a visit gets that no rule matches.
         branches: the rules, in their order.
         attributes: the link's, where rules may ask for them.
+        offered: every language that its rules name, in lower case.
         starts_ms: from when on visitors are let through, milliseconds since the Unix epoch; None: always.
         expires_ms: until when; None: for good.
         closed: why the link is closed whatever the time is; None: it is not.
@@ -74,6 +75,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     leads: Decision | Split
     branches: tuple[Branch, ...]
     attributes: Mapping[str, Any]
+    offered: frozenset[str]
     forward_query: bool
     starts_ms: int | None
     expires_ms: int | None
@@ -124,6 +126,7 @@ def route(link: Link, watched: list[Watched] | None = None) -> Route:
         leads=_leads(link, link.destination, link.variants),
         branches=_branches(link, watched),
         attributes=link.attributes if link.rules else {},
+        offered=frozenset(name for rule in link.rules for name in conditions.languages_of(rule.when)),
         forward_query=link.forward_query,
         starts_ms=_ms(link.starts_at),
         expires_ms=_ms(link.expires_at),
@@ -242,7 +245,7 @@ def _settled(route: Route) -> Decision | None:
 
 def _matched(route: Route, visit: Visit, known: Known) -> Decision | Split:
     """What the first rule that matches leads to."""
-    facts = Facts(visit, route.attributes, known)
+    facts = Facts(visit, route.attributes, route.offered, known)
     for branch in route.branches:
         if branch.when.matches(facts):
             return branch.leads
@@ -257,15 +260,12 @@ def _branches(link: Link, watched: list[Watched] | None) -> tuple[Branch, ...]:
         asked = [budget.checked(rule.when) for rule in link.rules]
     except Rejected as rejected:
         raise Damaged(f"{link.id}: a rule cannot be read: {rejected}") from rejected
-    offered = frozenset(language for when in asked for language in conditions.languages_of(when))
     return tuple(
-        Branch(_compiler(link, rule, offered, watched).compile(when), _rule_leads(link, rule))
+        Branch(
+            Compiler((link.id, rule.name), watched, f"{rule.name}:").compile(when), _rule_leads(link, rule)
+        )
         for rule, when in zip(link.rules, asked, strict=True)
     )
-
-
-def _compiler(link: Link, rule: Rule, offered: frozenset[str], watched: list[Watched] | None) -> Compiler:
-    return Compiler((link.id, rule.name), offered, watched, f"{rule.name}:")
 
 
 def _rule_leads(link: Link, rule: Rule) -> Decision | Split:

@@ -19,7 +19,12 @@ _WHOLE_DAY: Final = {"from": "00:00", "to": "24:00"}
 
 @named("time")
 class Time(msgspec.Struct, frozen=True):
-    """It is one of these hours of one of these days (see windows.Window)."""
+    """It is one of these hours of one of these days (see windows.Window).
+
+    Args:
+        window: the hours.
+        zone: IANA name; empty: the visitor's.
+    """
 
     window: Window
     zone: str
@@ -49,22 +54,20 @@ class Time(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, value: Json, _compiler: Compiler) -> Self:
-        """Days and minutes as numbers."""
-        days = frozenset(list(Weekday).index(Weekday(day)) for day in value["days"])
+        """As minutes of the week."""
         start, end = windows.minutes(value["from"]), windows.minutes(value["to"])
-        return cls(Window(days, start, end), value["timezone"])
+        zone = "" if value["timezone"] == VISITOR_ZONE else value["timezone"]
+        return cls(windows.window(map(Weekday, value["days"]), start, end), zone)
 
     def matches(self, facts: Facts) -> bool:
         """By the clocks of the zone."""
-        return self.window.contains(windows.local(self._zone(facts), facts.visit.at_ms))
+        return self.window.contains(facts.minute(self.zone or facts.visit.timezone or "UTC"))
 
     def sees(self, facts: Facts) -> str:
         """What those clocks show."""
-        day, minute = windows.local(self._zone(facts), facts.visit.at_ms)
-        return f"{list(Weekday)[day]} {windows.clock(minute)} in {self._zone(facts)}"
-
-    def _zone(self, facts: Facts) -> str:
-        return (facts.visit.timezone or "UTC") if self.zone == VISITOR_ZONE else self.zone
+        zone = self.zone or facts.visit.timezone or "UTC"
+        day, minute = divmod(facts.minute(zone), DAY_MINUTES)
+        return f"{list(Weekday)[day]} {windows.clock(minute)} in {zone}"
 
 
 @named("between")

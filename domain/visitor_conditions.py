@@ -8,7 +8,6 @@ from typing import Final, Self
 import ada_url
 import msgspec
 
-from domain import facts as seen
 from domain import languages, variants
 from domain.clicks import Device as Devices
 from domain.facts import Facts
@@ -22,7 +21,7 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 class Device(OneOf, frozen=True):
     """What the visitor holds."""
 
-    LOOKS_AT = attrgetter("agent.device.value")
+    LOOKS_AT = attrgetter("device")
     PROBLEM = f"is no device; there are {', '.join(Devices)}."
 
     @classmethod
@@ -55,11 +54,9 @@ class Language(msgspec.Struct, frozen=True):
 
     Args:
         values: languages in lower case.
-        offered: all that the link's rules name.
     """
 
     values: frozenset[str]
-    offered: frozenset[str]
 
     @classmethod
     def checked(cls, given: Json, _budget: Budget) -> Json:
@@ -74,18 +71,17 @@ class Language(msgspec.Struct, frozen=True):
         return list(dict.fromkeys(made))
 
     @classmethod
-    def of(cls, value: Json, compiler: Compiler) -> Self:
-        """Judged among everything the link offers."""
-        return cls(frozenset(each.lower() for each in value), compiler.offered)
+    def of(cls, value: Json, _compiler: Compiler) -> Self:
+        """In lower case."""
+        return cls(frozenset(each.lower() for each in value))
 
     def matches(self, facts: Facts) -> bool:
-        """One look-up for all visitors with the same header."""
-        return not self.values.isdisjoint(languages.chosen(facts.visit.languages, self.offered))
+        """Judged among everything the link offers."""
+        return not self.values.isdisjoint(facts.languages)
 
     def sees(self, facts: Facts) -> str:
         """The preferred one of what is offered, then the header."""
-        chosen = languages.chosen(facts.visit.languages, self.offered)
-        return f"{', '.join(sorted(chosen)) or 'none of these'} out of {facts.visit.languages!r}"
+        return f"{', '.join(sorted(facts.languages)) or 'none of these'} out of {facts.visit.languages!r}"
 
 
 @named("referrer")
@@ -107,7 +103,7 @@ class Referrer(OneOf, frozen=True):
 
     def matches(self, facts: Facts) -> bool:
         """The host itself or a parent of it."""
-        return not self.values.isdisjoint(seen.hosts_of(facts.visit.referrer))
+        return not self.values.isdisjoint(facts.referrers)
 
 
 @named("percent")

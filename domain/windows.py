@@ -1,6 +1,8 @@
 """Windows of time: days of the week and hours as clocks on the wall show them, in any IANA time zone."""
 
 import functools
+from bisect import bisect_right
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -9,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 DAY_MINUTES: Final = 24 * 60
+WEEK_MINUTES: Final = 7 * DAY_MINUTES
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,40 +27,50 @@ class Weekday(StrEnum):
     SUN = "SUN"
 
 
+_WEEK: Final = tuple(Weekday)
+
+
 class Window(msgspec.Struct, frozen=True):
-    """Hours on some days; a window that ends before it begins lasts over midnight and is its first day's.
+    """Hours on some days of a week, as minutes of the week at which it opens and closes in turn.
 
     Clocks on the wall decide: an hour that is skipped in spring is in no window, one that comes twice in
     autumn is in it twice.
+    """
+
+    edges: tuple[int, ...]
+
+    def contains(self, minute: int) -> bool:
+        """Whether a minute of the week (see `local`) is in it."""
+        return bisect_right(self.edges, minute) % 2 == 1
+
+
+def window(days: Iterable[Weekday], start: int, end: int) -> Window:
+    """The window of some days; one that ends before it begins lasts over midnight and is its first day's.
 
     Args:
-        days: on which it begins, 0 is Monday.
+        days: on which it begins.
         start: minutes after midnight.
         end: minutes after midnight, not part of it; DAY_MINUTES is the end of the day.
     """
-
-    days: frozenset[int]
-    start: int
-    end: int
-
-    def contains(self, moment: tuple[int, int]) -> bool:
-        """Whether a weekday and minute (see `local`) are in it."""
-        day, minute = moment
-        if self.start < self.end:
-            return self.start <= minute < self.end and day in self.days
-        if minute >= self.start:
-            return day in self.days
-        return minute < self.end and (day - 1) % 7 in self.days
+    length = end - start if end > start else end - start + DAY_MINUTES
+    edges: list[int] = []
+    for day in days:
+        opens = _WEEK.index(day) * DAY_MINUTES + start
+        closes = opens + length
+        edges += [opens, min(closes, WEEK_MINUTES)]
+        if closes > WEEK_MINUTES:
+            edges += [0, closes - WEEK_MINUTES]
+    return Window(tuple(sorted(edges)))
 
 
 @functools.lru_cache(1_024)
-def _at_minute(zone: str, minute: int) -> tuple[int, int]:
+def _at_minute(zone: str, minute: int) -> int:
     at = (_EPOCH + timedelta(minutes=minute)).astimezone(ZoneInfo(zone if exists(zone) else "UTC"))
-    return at.weekday(), at.hour * 60 + at.minute
+    return at.weekday() * DAY_MINUTES + at.hour * 60 + at.minute
 
 
-def local(zone: str, at_ms: int) -> tuple[int, int]:
-    """Weekday (0 is Monday) and minute of the day that clocks in `zone` show; without such a zone, UTC.
+def local(zone: str, at_ms: int) -> int:
+    """The minute of the week, from Monday 00:00, that clocks in `zone` show; without such a zone, UTC.
 
     Args:
         zone: IANA name.
