@@ -10,6 +10,7 @@ import msgspec
 
 Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
 Processes = Annotated[int, msgspec.Meta(ge=1, le=64)]
+Points = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 MongodbUrl = Annotated[str, msgspec.Meta(pattern=r"^mongodb(\+srv)?://.")]
 RedisUrl = Annotated[str, msgspec.Meta(pattern=r"^(rediss?|unix)://.")]
 PublicUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#\s]+/?$")]
@@ -66,8 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     country_header: str | None = None
     playground: bool = False
     allowed_origins: str = ""
-    cost_budget: int = 10_000
-    cost_restore_per_second: int = 1_000
+    cost_budget: Points = 10_000
+    cost_restore_per_second: Points = 1_000
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ, **given: object) -> "Settings":

@@ -67,6 +67,7 @@ def test_an_option_wins_over_the_environment() -> None:
         ("API_PORT", "http", "LINKGRAPH_API_PORT (--api-port) cannot be 'http': expected `int`"),
         ("API_PORT", "70000", "cannot be '70000': expected `int` <= 65535"),
         ("WORKER_PROCESSES", "0", "LINKGRAPH_WORKER_PROCESSES (--worker-processes) cannot be '0'"),
+        ("COST_RESTORE_PER_SECOND", "0", "(--cost-restore-per-second) cannot be '0': expected `int` >= 1"),
         ("PLAYGROUND", "perhaps", "LINKGRAPH_PLAYGROUND (--playground) cannot be 'perhaps'"),
         (
             "SHORT_URL",

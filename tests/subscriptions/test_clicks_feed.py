@@ -49,6 +49,19 @@ async def test_a_reconnect_gets_exactly_what_it_missed(opened: Services, ledger:
         assert (await reader.next()).clicks == (live,)
 
 
+async def test_a_burst_comes_whole_with_exact_totals(opened: Services, ledger: Ledger) -> None:
+    """RT-16: ten thousand clicks on one link: each once, in order, and the figures agree."""
+    record = visit(link_id=new_id("lnk"))
+    async with reading(opened) as reader:
+        await reader.next()
+        watching = asyncio.create_task(reader.until(10_000, 60))
+        committed = [click for _ in range(10) for click in await commit(opened, ledger, [record] * 1_000)]
+        await watching
+    assert [click.id for click in reader.clicks] == [click.id for click in committed]
+    figures = await opened.stats.by_links(WORKSPACE, [str(record.link_id)])
+    assert figures[str(record.link_id)].clicks == 10_000
+
+
 async def test_every_frame_has_a_cursor_to_go_on_from(opened: Services, ledger: Ledger) -> None:
     """RT-12: whichever frame was the last one, its cursor continues behind its last click."""
     async with reading(opened) as reader:
