@@ -8,6 +8,7 @@ come in.
 """
 
 import asyncio
+import logging
 from typing import Any, Final, NoReturn
 
 import httptools
@@ -25,6 +26,8 @@ LINGER_SECONDS: Final = 1.0
 """How long a refused client may go on sending before the connection is cut, so that it gets to read why."""
 _ODD: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
 """Headers that announce a body, an expectation or another protocol."""
+
+_log = logging.getLogger(__name__)
 
 
 def speaking_for(redirect: Redirect) -> type[asyncio.Protocol]:
@@ -95,8 +98,13 @@ class RedirectProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             self._refuse_rest(400)  # it was answered as a plain request; what follows may be another protocol
-        except httptools.HttpParserError:
+        except httptools.HttpParserCallbackError as error:
+            if not isinstance(error.__context__, Refused):
+                _log.error("a request could not be answered", exc_info=error)
+                self._refusal = 500
             self._refuse_rest(self._refusal)
+        except httptools.HttpParserError:
+            self._refuse_rest(400)
         if self._in_head:
             self._head_bytes += len(data) - data.rfind(b"\r\n\r\n") - 1  # what stands before is of others
             if self._head_bytes > HEAD_BYTES:

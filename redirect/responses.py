@@ -28,6 +28,7 @@ _TEXTS: Final[dict[int, tuple[str, str]]] = {
     414: ("Address too long", "This address is longer than any short link."),
     429: ("Too many attempts", "Too many links that do not exist were asked for. Try again later."),
     431: ("Request too large", "This request carries more headers than are accepted."),
+    500: ("Something went wrong", "This is our fault and has been noted. Try again in a few seconds."),
     502: ("Broken link", "This link leads nowhere. Whoever made it has to repair it."),
     503: ("Please try again", "The link cannot be looked up at the moment. Try again in a few seconds."),
 }

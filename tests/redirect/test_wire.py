@@ -39,6 +39,22 @@ async def test_the_short_way_answers_like_the_long_one(site: Site) -> None:
     assert len(site.records(link)) == 2
 
 
+async def test_a_fault_of_ours_on_the_short_way_is_logged(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The parser takes whatever its callbacks raise for a bad request; it is ours, and 500."""
+    link = await site.add()
+    await site.get(f"/{link.slug}")
+
+    def broken(*_: object) -> None:
+        raise ValueError("what nobody thought of")
+
+    monkeypatch.setattr(site.redirect.reader, "read", broken)
+    answer = await site.send(request(f"/{link.slug}"))
+    assert parsed(answer).status == 500
+    assert "what nobody thought of" in caplog.text
+
+
 async def test_pipelined_requests_are_answered_in_order(site: Site) -> None:
     """Known, unknown, known again: nobody overtakes."""
     link, other = await site.add(), await site.add(destination="https://example.com/other")
