@@ -15,6 +15,7 @@ from app.connections import Connections
 from app.health import Operations, Readiness
 from app.metrics import Metrics
 from app.settings import Settings
+from domain import hostnames
 from domain.agents import Agents
 from domain.facts import Known
 from domain.links import LinkChanged
@@ -23,6 +24,7 @@ from redirect.app import Redirect
 from redirect.counts import Counts
 from redirect.journal import Journal
 from redirect.misses import Misses
+from redirect.orphans import Orphans
 from redirect.places import Places
 from redirect.proxies import Proxies
 from redirect.routes import Routes
@@ -31,6 +33,7 @@ from redirect.visit import Reader
 from storage import news
 from storage.routes import MongoRoutes
 from storage.salts import MongoSalts
+from storage.workspaces import MongoWorkspaces
 
 _log = logging.getLogger(__name__)
 
@@ -71,12 +74,14 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
         connections.now_ms,
         settings.country_header or "",
     )
+    owners = _Owners(MongoWorkspaces(opened.database), hostnames.of(settings.short_base))
     redirect = Redirect(
         routes=routes,
         reader=reader,
         known=Known(Agents().read),
         journal=journal,
         misses=Misses(),
+        orphans=Orphans(owners, reader, journal, counts, time.monotonic),
         counts=counts,
         now=time.monotonic,
     )
@@ -85,6 +90,17 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
     )  # before the first visitor, so that nobody goes without a hash while MongoDB answers
     async with tasks.background(salts.keep, lambda: _hear(opened, routes, counts)):
         yield redirect
+
+
+class _Owners:
+    """Whose hosts are: the installation's own belongs to its one workspace, or to nobody."""
+
+    def __init__(self, workspaces: MongoWorkspaces, short_host: str) -> None:
+        self._workspaces = workspaces
+        self._short_host = short_host
+
+    async def owner_of(self, host: str) -> str | None:
+        return await self._workspaces.owner_of(host, shared=host == self._short_host)
 
 
 async def _hear(opened: Connections, routes: Routes, counts: Counts) -> None:

@@ -45,6 +45,7 @@ class Click(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         seq: position in the feed of (workspace, slot), from 1 without holes, in commit order.
         unique: first HUMAN redirect of this visitor on this link on this UTC day to reach the ledger.
         final_destination: where the visitor was sent; None where there was no redirect.
+        slug: identity of the slug that was asked for, of a visit that found no link.
     """
 
     id: str
@@ -71,6 +72,7 @@ class Click(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     qr: bool = False
     utm: Utm = NO_UTM
     tags: tuple[str, ...] = ()
+    slug: str | None = None
 
 
 class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +84,7 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
         countries: ISO 3166-1 alpha-2 codes in capitals.
         devices: with any of these devices.
         tags: of a link that had any of these tags.
+        linkless: of no link.
     """
 
     link_ids: frozenset[str] | None = None
@@ -89,6 +92,7 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
     countries: frozenset[str] | None = None
     devices: frozenset[Device] | None = None
     tags: frozenset[str] | None = None
+    linkless: bool = False
 
     def matches(self, click: Click) -> bool:
         """Whether `click` is wanted."""
@@ -98,6 +102,7 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
             and (self.countries is None or click.country in self.countries)
             and (self.devices is None or click.device in self.devices)
             and (self.tags is None or not self.tags.isdisjoint(click.tags))
+            and not (self.linkless and click.link_id is not None)
         )
 
     def on(self, link_id: str) -> "ClickFilter":
@@ -107,6 +112,8 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVERY_CLICK: Final = ClickFilter()
+ORPHANS: Final = ClickFilter(linkless=True)
+"""Visits to slugs that do not exist."""
 
 
 class LinkStats(msgspec.Struct, frozen=True, kw_only=True):

@@ -140,6 +140,7 @@ def entry(click_id: str, record: VisitRecord, agents: Callable[[str], Agent]) ->
         tags=record.tags,
         rule=record.rule,
         variant=record.variant,
+        slug=record.slug,
     )
     countable = kind is ClickKind.HUMAN and record.outcome is Outcome.REDIRECT and record.visitor
     return Entry(click, _visitor(record) if countable else None)

@@ -59,8 +59,8 @@ class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     Args:
         at_ms: milliseconds since the Unix epoch.
-        workspace_id: the link's workspace.
-        link_id: the link that was followed.
+        workspace_id: the link's workspace, or the host's.
+        link_id: the link that was followed; None: there is none.
         link_version: its version when the answer was decided.
         destination: the URL the visitor was sent to; None where there was no redirect.
         outcome: what was answered.
@@ -78,11 +78,12 @@ class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
         tags: the link's tags at that version.
         rule: name of the rule that decided; None: none matched.
         variant: key of the variant that was drawn.
+        slug: identity of the slug that was asked for, of a visit that found no link.
     """
 
     at_ms: int
     workspace_id: str
-    link_id: str
+    link_id: str | None
     link_version: int
     destination: str | None
     outcome: Outcome
@@ -99,3 +100,4 @@ class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     tags: tuple[str, ...] = ()
     rule: str | None = None
     variant: str | None = None
+    slug: str | None = None

@@ -25,6 +25,18 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         return (short_host, *self.domains)
 
 
+class Owners(Protocol):
+    """Whose a host is, as the redirect asks."""
+
+    async def owner_of(self, host: str) -> str | None:
+        """The workspace that alone has links on a host; None: nobody, or several.
+
+        Raises:
+            errors.Unavailable: the database does not answer.
+        """
+        ...
+
+
 class Workspaces(Protocol):
     """Where workspaces are kept."""
 

@@ -14,6 +14,7 @@ from redirect import requests, responses
 from redirect.counts import Counts
 from redirect.journal import Journal
 from redirect.misses import Misses
+from redirect.orphans import Orphans
 from redirect.requests import Request
 from redirect.responses import Answer, Refused
 from redirect.routes import Entry, Routes
@@ -34,6 +35,7 @@ class Redirect:
         known: what rules ask beyond link and visit.
         journal: this process's own.
         misses: how often a client may ask for what does not exist.
+        orphans: records who asked for what does not exist.
         counts: see Counts.
         now: monotonic seconds.
     """
@@ -46,6 +48,7 @@ class Redirect:
         known: Known,
         journal: Journal,
         misses: Misses,
+        orphans: Orphans,
         counts: Counts,
         now: Callable[[], float],
     ) -> None:
@@ -55,6 +58,7 @@ class Redirect:
         self._answer_of = lru_cache(ANSWERS)(responses.of)
         self._journal = journal
         self._misses = misses
+        self._orphans = orphans
         self._counts = counts
         self._now = now
 
@@ -116,6 +120,7 @@ class Redirect:
             raise Refused(502) from damaged
         if entry is None:
             self._counts.misses += 1
+            await self._orphans.record(request)
             raise Refused(404)
         self._misses.give_back(client)
         if request.alias:

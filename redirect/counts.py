@@ -11,6 +11,8 @@ class Counts:
         redirects: visits sent to a destination or fallback.
         refusals: visits to a known link that got a page instead.
         misses: visits to a slug that does not exist.
+        orphans: of these, recorded for the workspace that owns the host.
+        orphans_lost: of these, those that nobody could tell the owner of while the database was away.
         limited: look-ups refused because one client missed too often.
         unavailable: visits that could not be answered while the database was away.
         unfollowable: visits to a link whose stored destination is no web address.
@@ -27,6 +29,8 @@ class Counts:
     redirects: int = 0
     refusals: int = 0
     misses: int = 0
+    orphans: int = 0
+    orphans_lost: int = 0
     limited: int = 0
     unavailable: int = 0
     unfollowable: int = 0

@@ -38,7 +38,9 @@ class Click(Node):
     """The API's view of domain.clicks.Click."""
 
     at: DateTime = strawberry.field(description="When it was answered.")
-    link_id: strawberry.ID | None = strawberry.field(description="The link, also when it is deleted.")
+    link_id: strawberry.ID | None = strawberry.field(
+        description="The link, also when it is deleted; null: a visit to a slug that does not exist."
+    )
     outcome: Outcome = strawberry.field(description="What was answered.")
     kind: ClickKind = strawberry.field(description="Who or what followed the link.")
     unique: bool = strawberry.field(
@@ -57,6 +59,7 @@ class Click(Node):
     referrer: str | None = strawberry.field(description="Host of the page that the visitor came from.")
     qr: bool = strawberry.field(description="Whether a QR code was scanned.")
     utm: Utm = strawberry.field(description="Campaign parameters of the link at that moment.")
+    slug: str | None = strawberry.field(description="What was asked for, where there is no such link.")
 
     @strawberry.field(
         description="The link as it is now; null when it is deleted.", metadata={"scope": Scope.LINKS_READ}
@@ -91,6 +94,7 @@ class Click(Node):
             referrer=click.referrer,
             qr=click.qr,
             utm=Utm.of(click.utm),
+            slug=click.slug,
         )
 
 
@@ -171,7 +175,9 @@ class ClickFilter:
             BadRequest: a condition is null or too long.
         """
         values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
-        given = {name: _condition(name, value) for name, value in values.items() if value is not UNSET}
+        given: dict[str, Any] = {
+            name: _condition(name, value) for name, value in values.items() if value is not UNSET
+        }
         if "countries" in given:
             given["countries"] = frozenset(country.upper() for country in given["countries"])
         return clicks.ClickFilter(**given)

@@ -2,10 +2,14 @@
 
 import strawberry
 
-from domain import hostnames, workspaces
+from domain import hostnames, paging, workspaces
+from domain.access import Scope
+from domain.clicks import ORPHANS
+from schema.clicks import Click, listed
 from schema.context import Info
 from schema.keys import ApiKey
 from schema.nodes import Node
+from schema.paging import Connection
 
 
 @strawberry.type(description="The tenant that owns links, keys and figures.")
@@ -17,6 +21,20 @@ class Workspace(Node):
     domains: list[str] = strawberry.field(
         description="Hosts that its short links can have, the default first."
     )
+
+    @strawberry.field(
+        description=(
+            "Visits to slugs that do not exist, newest first, on hosts that no other workspace has links on."
+        ),
+        metadata={"scope": Scope.ANALYTICS_READ},
+    )
+    async def orphan_visits(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> Connection[Click]:
+        """Reads one page behind a cursor."""
+        name = f"{info.context.viewer.workspace_id}/clicks"
+        window = paging.window(name, first=first, after=after, last=None, before=None)
+        return await listed(ORPHANS, window, name, info.context)
 
     @classmethod
     def of(cls, workspace: workspaces.Workspace, short_base: str) -> "Workspace":

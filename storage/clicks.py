@@ -49,5 +49,9 @@ def _query(workspace_id: str, wanted: ClickFilter) -> mongo.Document:
         "device": wanted.devices,
         "tags": wanted.tags,
     }
-    given = {field: {"$in": sorted(values)} for field, values in conditions.items() if values is not None}
+    given: mongo.Document = {
+        field: {"$in": sorted(values)} for field, values in conditions.items() if values is not None
+    }
+    if wanted.linkless:
+        given["link_id"] = None
     return {"workspace_id": workspace_id, **given}

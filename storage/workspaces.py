@@ -17,6 +17,18 @@ class MongoWorkspaces:
             document = await self._workspaces.find_one({"_id": workspace_id})
         return codec.to_value(document, Workspace) if document else None
 
+    async def owner_of(self, host: str, *, shared: bool = False) -> str | None:
+        """The workspace that alone has links on a host; None: nobody, or several.
+
+        Args:
+            host: as links have it.
+            shared: it is the installation's own, on which every workspace may have links.
+        """
+        with answering():
+            asked = self._workspaces.find({} if shared else {"domains": host}, {"_id": 1})
+            owners = await asked.limit(2).to_list()
+        return owners[0]["_id"] if len(owners) == 1 else None
+
     async def first(self, workspace_id: str, workspace: Workspace) -> Workspace:
         """What stands under the id; `workspace` where nobody was quicker."""
         fields = codec.to_document(workspace)

@@ -12,10 +12,9 @@ from domain.visitors import DAY_MS
 from domain.visits import Outcome, Purpose
 from storage.ledgers import Ledger
 from storage.stats import Stats
-from tests.delivery.workers import PHONE, committed, new_id, stretch, visit
+from tests.delivery.workers import LINK, PHONE, committed, new_id, stretch, visit
 
 WORKSPACE = visit().workspace_id
-LINK = visit().link_id
 
 
 async def test_a_stretch_shipped_again_is_refused(opened: Services, ledger: Ledger) -> None:

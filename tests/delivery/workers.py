@@ -31,6 +31,7 @@ PHONE = (
     "Version/18.0 Mobile/15E148 Safari/604.1"
 )
 AGENTS = Agents()
+LINK = "lnk_00000000000000000000000001"
 
 
 def new_id(prefix: str) -> str:
@@ -43,7 +44,7 @@ def visit(**changes: Any) -> VisitRecord:
     usual = VisitRecord(
         at_ms=time.time_ns() // 1_000_000,
         workspace_id="ws_00000000000000000000000001",
-        link_id="lnk_00000000000000000000000001",
+        link_id=LINK,
         link_version=1,
         destination="https://example.com/",
         outcome=Outcome.REDIRECT,
