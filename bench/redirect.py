@@ -21,7 +21,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from typing import Final, NamedTuple
 
 from app import embedded, serving
 from domain import journals
-from domain.links import Link
+from domain.links import Link, Rule
 from storage import codec, mongo
 
 SERVER_CORE: Final = 0
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--connections", type=int, default=64)
     options = parser.parse_args()
-    missing = [name for name in ("nginx", "wrk") if _found(name) is None]
+    missing = [name for name in ("nginx", "wrk") if found(name) is None]
     if missing:
         print(f"The redirect benchmark needs {' and '.join(missing)}: apt-get install nginx wrk")
         return
@@ -82,15 +82,16 @@ def main() -> None:
 
 
 async def _measure(folder: Path, rounds: int, seconds: int, connections: int) -> bool:
-    async with _our_server(folder) as ours, _running_nginx(folder) as theirs:
+    async with our_server(folder) as base, _running_nginx(folder) as theirs:
+        ours = f"{base}/landing"
         for url in (ours, theirs):
-            _load(folder, url, 1, connections)
-        warm = _recorded(folder)
+            load(folder, url, 1, connections)
+        warm = recorded(folder)
         seen: dict[str, list[Round]] = {"linkgraph": [], "nginx": []}
         print(f"{'':8}{'linkgraph':>24}{'nginx':>24}{'ratio':>8}")
         for number in range(1, rounds + 1):
-            mine = _load(folder, ours, seconds, connections)
-            its = _load(folder, theirs, seconds, connections)
+            mine = load(folder, ours, seconds, connections)
+            its = load(folder, theirs, seconds, connections)
             seen["linkgraph"].append(mine)
             seen["nginx"].append(its)
             shown = [f"{each.per_second:,.0f}/s, p99 {each.p99}" for each in (mine, its)]
@@ -100,7 +101,7 @@ async def _measure(folder: Path, rounds: int, seconds: int, connections: int) ->
     ratio = statistics.median(
         mine.per_second / its.per_second for mine, its in zip(*seen.values(), strict=True)
     )
-    kept = _recorded(folder) - warm
+    kept = recorded(folder) - warm
     # What was on its way when wrk stopped was answered, and recorded, but wrk does not count it.
     whole = completed <= kept <= completed + connections * rounds
     print(f"ratio {ratio:.2f} (median; needed {NEEDED})")
@@ -111,13 +112,18 @@ async def _measure(folder: Path, rounds: int, seconds: int, connections: int) ->
 
 
 @asynccontextmanager
-async def _our_server(folder: Path) -> AsyncIterator[str]:
-    """The production redirect process over embedded engines, with one link; gives the short URL."""
+async def our_server(folder: Path, **more: tuple[Rule, ...]) -> AsyncIterator[str]:
+    """The production redirect process over embedded engines; gives its base URL.
+
+    Args:
+        folder: where engines and journals live.
+        more: links beside the plain `landing`, by slug, with their rules.
+    """
     with serving.listen("127.0.0.1", 0) as probe:
         port = probe.getsockname()[1]
     base = f"http://127.0.0.1:{port}"
     async with embedded.running(folder) as engines:
-        await _add_link(engines.mongodb_url, f"127.0.0.1:{port}")
+        await _add_links(engines.mongodb_url, f"127.0.0.1:{port}", {"landing": (), **more})
         environment = {
             **os.environ,
             "LINKGRAPH_MONGODB_URL": engines.mongodb_url,
@@ -127,7 +133,7 @@ async def _our_server(folder: Path) -> AsyncIterator[str]:
             "LINKGRAPH_SHORT_URL": base,
         }
         with _pinned([sys.executable, "-m", "app", "redirect"], f"{base}/livez", environment):
-            yield f"{base}/landing"
+            yield base
 
 
 @asynccontextmanager
@@ -136,7 +142,7 @@ async def _running_nginx(folder: Path) -> AsyncIterator[str]:
         port = probe.getsockname()[1]
     configuration = folder / "nginx.conf"
     configuration.write_text(_NGINX.format(folder=folder, port=port, destination=DESTINATION))
-    command = [_found("nginx") or "nginx", "-p", str(folder), "-c", str(configuration)]
+    command = [found("nginx") or "nginx", "-p", str(folder), "-c", str(configuration)]
     with _pinned(command, f"http://127.0.0.1:{port}/landing", dict(os.environ)):
         yield f"http://127.0.0.1:{port}/landing"
 
@@ -175,9 +181,10 @@ class _Unfollowed(urllib.request.HTTPRedirectHandler):
         """Follow nothing: the redirect is what is measured."""
 
 
-def _load(folder: Path, url: str, seconds: int, connections: int) -> Round:
+def load(folder: Path, url: str, seconds: int, connections: int, more: str = "") -> Round:
+    """What wrk sees of one link in one round; `more` is added to its script."""
     script = folder / "browser.lua"
-    script.write_text(_WRK_SCRIPT.format(host=url.split("/")[2]))
+    script.write_text(_WRK_SCRIPT.format(host=url.split("/")[2]) + more)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", str(script), url]
     told = subprocess.run(
         ["taskset", "-c", str(LOAD_CORE), *command], check=True, capture_output=True, text=True
@@ -190,32 +197,36 @@ def _load(folder: Path, url: str, seconds: int, connections: int) -> Round:
     return Round(int(completed[1]), float(rate[1]), p99[1])
 
 
-async def _add_link(mongodb_url: str, domain: str) -> None:
+async def _add_links(mongodb_url: str, domain: str, rules: Mapping[str, tuple[Rule, ...]]) -> None:
     now = datetime.now(UTC)
-    link = Link(
-        id="lnk_00000000000000000000000001",
-        workspace_id="ws_00000000000000000000000001",
-        domain=domain,
-        slug="landing",
-        slug_key="landing",
-        destination=DESTINATION,
-        created_at=now,
-        updated_at=now,
-    )
+    links = [
+        Link(
+            id=f"lnk_{number:026}",
+            workspace_id="ws_00000000000000000000000001",
+            domain=domain,
+            slug=slug,
+            slug_key=slug,
+            destination=DESTINATION,
+            rules=each,
+            created_at=now,
+            updated_at=now,
+        )
+        for number, (slug, each) in enumerate(rules.items())
+    ]
     client = mongo.connect(mongodb_url, timeout_ms=5_000, application="bench")
     database = client["linkgraph"]
     await mongo.ensure_indexes(database)
-    await database["links"].insert_one(codec.to_document(link))
+    await database["links"].insert_many([codec.to_document(link) for link in links])
     await client.close()
 
 
-def _recorded(folder: Path) -> int:
+def recorded(folder: Path) -> int:
     """Clicks in all journals under `folder`."""
     segments = (folder / "journals").glob("*/*.seg")
     return sum(1 for each in segments for _ in journals.frames(memoryview(each.read_bytes()), 0))
 
 
-def _found(program: str) -> str | None:
+def found(program: str) -> str | None:
     """A program on PATH, or where Debian keeps servers."""
     return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 

@@ -5,7 +5,7 @@ their own beside this one, which registers them all.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Self
+from typing import ClassVar, Self
 
 import msgspec
 
@@ -18,17 +18,31 @@ from domain.matches import Match, refused
 __all__ = ["KINDS", "Budget", "Compiler", "place_conditions", "time_conditions", "visitor_conditions"]
 
 
+def asked_by(when: Mapping[str, Json]) -> Iterator[str]:
+    """Names of the attributes of a Visit that a condition and those inside it are decided by."""
+    for name, value in when.items():
+        yield from KINDS[name].ASKS
+        for inner in _inside(name, value):
+            yield from asked_by(inner)
+
+
 def languages_of(when: Mapping[str, Json]) -> Iterator[str]:
     """Every language that a condition and those inside it name, in lower case."""
     for name, value in when.items():
         if name == "language":
             yield from (each.lower() for each in value)
-        elif name in NESTING:
-            for inner in value if isinstance(value, list) else [value]:
-                yield from languages_of(inner)
+        for inner in _inside(name, value):
+            yield from languages_of(inner)
+
+
+def _inside(name: str, value: Json) -> list[Json]:
+    if name not in NESTING:
+        return []
+    return value if isinstance(value, list) else [value]
 
 
 class _Several(msgspec.Struct, frozen=True):
+    ASKS: ClassVar[tuple[str, ...]] = ()
     tests: tuple[Callable[[Facts], bool], ...]
     """What the conditions inside answer, bound once."""
 
@@ -80,6 +94,7 @@ class AnyOf(_Several, frozen=True):
 class Not(msgspec.Struct, frozen=True):
     """It does not hold."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ()
     part: Condition
 
     @classmethod
@@ -125,6 +140,8 @@ def _shown(values: Iterable[Scalar]) -> str:
 class Query(_Named, frozen=True):
     """A parameter of the short link's query."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("query",)
+
     def matches(self, facts: Facts) -> bool:
         """Of a repeated parameter any value."""
         return self.match.holds(facts.parameters.get(self.name, ()))
@@ -137,6 +154,8 @@ class Query(_Named, frozen=True):
 @named("attribute")
 class Attribute(_Named, frozen=True):
     """An attribute of the link; dots lead into objects."""
+
+    ASKS: ClassVar[tuple[str, ...]] = ()
 
     def matches(self, facts: Facts) -> bool:
         """Of a list any value."""

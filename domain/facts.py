@@ -22,9 +22,11 @@ class Known(msgspec.Struct, frozen=True):
 
     Args:
         agents: reads an agent string, see agents.Agents.read.
+        matched: which rule matched lately, by what was asked; see rules.decide.
     """
 
     agents: Callable[[str], Agent]
+    matched: dict[tuple[bytes, Any], int] = msgspec.field(default_factory=dict)
 
 
 class Facts:

@@ -39,6 +39,9 @@ class Condition(Protocol):
 class Kind(Condition, Protocol):
     """A class of conditions."""
 
+    ASKS: ClassVar[tuple[str, ...]]
+    """Names of Visit's attributes that decide it, apart from link and other conditions."""
+
     @classmethod
     def checked(cls, given: Json, budget: "Budget") -> Json:
         """What was given in canonical form; raises Rejected with paths below the condition's name."""
@@ -165,6 +168,7 @@ class OneOf(msgspec.Struct, frozen=True):
     """A fact of the visit is one of the values: what many conditions are."""
 
     values: frozenset[str]
+    ASKS: ClassVar[tuple[str, ...]]
     LOOKS_AT: ClassVar["attrgetter[str]"]
     """The fact."""
     FOLDS: ClassVar[bool] = False

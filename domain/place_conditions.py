@@ -4,7 +4,7 @@ import re
 from bisect import bisect_right
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from operator import attrgetter
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 
@@ -21,6 +21,7 @@ _REGION: Final = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 class Continent(OneOf, frozen=True):
     """Where the visitor's country is."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("country",)
     LOOKS_AT = attrgetter("continent")
     PROBLEM = "is no continent; there are AF, AN, AS, EU, NA, OC and SA."
 
@@ -34,6 +35,7 @@ class Continent(OneOf, frozen=True):
 class Country(OneOf, frozen=True):
     """Where the visitor's address is, ISO 3166-1 alpha-2."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("country",)
     LOOKS_AT = attrgetter("country")
     PROBLEM = "is no country of ISO 3166-1, as GB and DE are."
 
@@ -47,6 +49,7 @@ class Country(OneOf, frozen=True):
 class Region(OneOf, frozen=True):
     """In which subdivision of its country, ISO 3166-2."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("region",)
     LOOKS_AT = attrgetter("region")
     PROBLEM = "is no region of ISO 3166-2, as GB-ENG and US-CA are."
 
@@ -60,6 +63,7 @@ class Region(OneOf, frozen=True):
 class City(OneOf, frozen=True):
     """In which city, by its English name; case does not count."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("city",)
     LOOKS_AT = attrgetter("city")
     FOLDS = True
 
@@ -73,6 +77,7 @@ class Ip(msgspec.Struct, frozen=True):
         ends: last numbers of the same networks.
     """
 
+    ASKS: ClassVar[tuple[str, ...]] = ("address",)
     starts: tuple[tuple[int, int], ...]
     ends: tuple[tuple[int, int], ...]
 

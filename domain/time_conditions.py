@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 import msgspec
 
@@ -26,6 +26,7 @@ class Time(msgspec.Struct, frozen=True):
         zone: IANA name; empty: the visitor's.
     """
 
+    ASKS: ClassVar[tuple[str, ...]] = ("minute", "timezone")
     window: Window
     zone: str
 
@@ -74,6 +75,7 @@ class Time(msgspec.Struct, frozen=True):
 class Between(msgspec.Struct, frozen=True):
     """The visit is at `after` or later, and before `before`; milliseconds since the Unix epoch."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("at_ms",)
     after: float
     before: float
 

@@ -3,7 +3,7 @@
 import re
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 import ada_url
 import msgspec
@@ -21,6 +21,7 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 class Device(OneOf, frozen=True):
     """What the visitor holds."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("agent",)
     LOOKS_AT = attrgetter("device")
     PROBLEM = f"is no device; there are {', '.join(Devices)}."
 
@@ -34,6 +35,7 @@ class Device(OneOf, frozen=True):
 class Os(OneOf, frozen=True):
     """The family of the visitor's system, as Click.os has it; case does not count."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("agent",)
     LOOKS_AT = attrgetter("os")
     FOLDS = True
 
@@ -42,6 +44,7 @@ class Os(OneOf, frozen=True):
 class Browser(OneOf, frozen=True):
     """The family of the visitor's browser, as Click.browser has it; case does not count."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("agent",)
     LOOKS_AT = attrgetter("browser")
     FOLDS = True
 
@@ -56,6 +59,7 @@ class Language(msgspec.Struct, frozen=True):
         values: languages in lower case.
     """
 
+    ASKS: ClassVar[tuple[str, ...]] = ("languages",)
     values: frozenset[str]
 
     @classmethod
@@ -88,6 +92,7 @@ class Language(msgspec.Struct, frozen=True):
 class Referrer(OneOf, frozen=True):
     """The visitor comes from one of these hosts, or from a subdomain of one."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("referrer",)
     LOOKS_AT = attrgetter("visit.referrer")
     PROBLEM = "is no host name, as news.example.org and example.org are."
 
@@ -110,6 +115,7 @@ class Referrer(OneOf, frozen=True):
 class Percent(msgspec.Struct, frozen=True):
     """The visitor is among this share of all; who is among 10 % is among 20 % of the same rule too."""
 
+    ASKS: ClassVar[tuple[str, ...]] = ("draws_as",)
     share: float
     seed: blake2b
 

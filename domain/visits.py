@@ -49,6 +49,11 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     timezone: str = ""
 
     @property
+    def minute(self) -> int:
+        """Minutes since the Unix epoch: every minute of a clock on a wall begins with one."""
+        return self.at_ms // 60_000
+
+    @property
     def draws_as(self) -> bytes:
         """Whom shares are drawn for: the visitor, or this visit alone where nobody may be recognised."""
         return self.visitor or self.at_ms.to_bytes(8, "big", signed=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from domain import rules
 from domain.agents import Agents
 from domain.facts import Known
-from domain.links import Link
+from domain.links import Link, Rule
 from domain.rules import Decision
 from domain.utm import Utm
 from domain.visits import Outcome, Visit
@@ -98,6 +98,42 @@ def test_forwards_what_the_destination_does_not_have() -> None:
         "https://example.com/p?a=1&b=2&b=3&c=#f"
     )
     assert decide(query="b=2", destination=destination).destination == destination
+
+
+def test_which_rule_matched_is_remembered_no_longer_than_it_holds() -> None:
+    """RU6: the same visitor a moment later, another one, and the same rule of an edited link."""
+    known = Known(Agents().read)
+    rule = Rule(name="noon", when={"time": {"from": "12:00", "to": "13:00"}}, destination=FALLBACK)
+    route = rules.route(link(rules=(rule,)))
+
+    def met(at_ms: int, route: rules.Route = route) -> str | None:
+        return rules.decide(route, Visit(at_ms, country="GB"), known).rule
+
+    hour = 3_600_000
+    assert [met(NOON_MS - 1), met(NOON_MS), met(NOON_MS + hour - 1), met(NOON_MS + hour)] == [
+        None,
+        "noon",
+        "noon",
+        None,
+    ]
+    edited = Rule(name="noon", when={"not": {"country": ["GB"]}}, destination=FALLBACK)
+    assert met(NOON_MS, rules.route(link(rules=(edited,)))) is None
+    assert 0 < len(known.matched) <= rules.REMEMBERED
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "REMEMBERED", 10)
+    known = Known(Agents().read)
+    route = rules.route(link(rules=(Rule(name="r", when={"city": ["x"]}, block=True),)))
+    for number in range(100):
+        rules.decide(route, Visit(NOON_MS, city=f"{number}"), known)
+    assert len(known.matched) <= 10
+
+
+def test_links_without_rules_are_settled() -> None:
+    """They cost what they did before there were rules."""
+    assert rules.route(link()).settled == Decision(Outcome.REDIRECT, DESTINATION, 302)
+    assert rules.route(link(rules=(Rule(name="r", when={"percent": 1}, block=True),))).settled is None
 
 
 @given(query=st.text(max_size=300).map(lambda text: text + "&x=" + text))
