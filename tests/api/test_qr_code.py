@@ -12,7 +12,7 @@ query ($id: ID!, $format: QrFormat, $size: Int) {
 
 
 async def test_draws_svg_and_png(api: Api) -> None:
-    link = await api.create(slug="straße")
+    link = await api.create(slug="qr-straße")
     svg = (await api("query ($id: ID!) { link(by: {id: $id}) { qrCode } }", id=link["id"]))["link"]["qrCode"]
     side = len(segno.make_qr(f"{link['shortUrl']}?qr=1", error="m").matrix) + 8
     assert 'width="512"' in svg
