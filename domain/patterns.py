@@ -76,7 +76,7 @@ def rendered(source: str, slot: Slot, values: Mapping[str, Any]) -> str:
         Unfit: the values cannot be printed there.
     """
     try:
-        text = _parsed(source, slot).render(**values)
+        text = _parsed(source, slot).render(dict(values))
     except LiquidError as error:
         raise Unfit(f"cannot be worked out with these variables: {_reason(error)}.") from None
     return _placed(text) if slot is Slot.URL else text

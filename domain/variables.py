@@ -1,6 +1,5 @@
 """Variables of a template: their types, and the values that a caller gives for them."""
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
@@ -145,6 +144,8 @@ def _put(tree: dict[str, Any], name: str, value: object) -> None:
 def _text(given: object) -> str:
     if isinstance(given, bool) or not isinstance(given, str | int | float):
         raise _Wrong("is no text.")
+    if not isinstance(given, str) and not abs(given) <= _LARGEST:
+        raise _Wrong("is a number beyond ±(2^53 - 1); write it as a text.")
     text = given if isinstance(given, str) else written(given)
     problem = texts.problem(text, longest=LONGEST, breaks=True)
     if problem is not None:
@@ -167,7 +168,7 @@ def _number(given: object) -> int | float:
         given = float(given) if "." in given else int(given)
     if not isinstance(given, int | float) or isinstance(given, bool):
         raise _Wrong(f"is {_shown(given)}, which is no number such as 19.9.")
-    if not math.isfinite(given) or abs(given) > _LARGEST:
+    if not abs(given) <= _LARGEST:  # nor is NaN
         raise _Wrong("is a number beyond ±(2^53 - 1).")
     return given
 
@@ -209,7 +210,11 @@ def _email(given: object) -> str:
 
 def _shown(given: object) -> str:
     """What was given, cropped, without characters that a reader would not see."""
-    return ascii(given)[:50] if isinstance(given, str | int | float | bool) else "a list or an object"
+    if isinstance(given, str):
+        return ascii(given[:50])
+    if isinstance(given, int | float):
+        return str(given) if abs(given) <= _LARGEST else "a very large number"
+    return "a list or an object"
 
 
 def _refused(variable: Variable, message: str, code: UserErrorCode = UserErrorCode.INVALID) -> Rejected:

@@ -4,6 +4,7 @@ import strawberry
 
 from domain import campaign_edits, ids, paging
 from domain.access import Scope
+from domain.campaign_drafts import MAX_CHANNELS
 from resolvers.outcomes import outcome
 from schema.campaign_inputs import CreateCampaignInput, UpdateCampaignInput
 from schema.campaigns import Campaign, CampaignPayload, listed_campaigns
@@ -59,7 +60,7 @@ class CampaignMutations:
     @strawberry.mutation(
         description="Make one link for each channel of a campaign, with the channel's source and medium; "
         "a slug gets the channel's name behind it.",
-        metadata=_WRITE,
+        metadata={**_WRITE, "rows": MAX_CHANNELS},
     )
     async def create_campaign_links(
         self,

@@ -1,5 +1,6 @@
 """createCampaign, updateCampaign, campaign, campaigns: made, changed, looked up and listed."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -106,6 +107,14 @@ async def test_keys_are_unique_in_a_workspace(api: Api, other: Api) -> None:
     assert payload["campaign"] is None
     assert [(error["code"], error["field"]) for error in payload["userErrors"]] == [("TAKEN", ["key"])]
     assert (await create(other, key="spring"))["key"] == "spring"
+
+
+async def test_of_campaigns_that_want_a_key_at_once_one_gets_it(api: Api) -> None:
+    payloads = await asyncio.gather(*(api(CREATE, input={"name": "x", "key": "race"}) for _ in range(10)))
+    made = [payload["createCampaign"]["campaign"] for payload in payloads]
+    assert len([campaign for campaign in made if campaign is not None]) == 1
+    names = await asyncio.gather(*(api(CREATE, input={"name": "Same name"}) for _ in range(10)))
+    assert len({payload["createCampaign"]["campaign"]["key"] for payload in names}) == 10
 
 
 @pytest.mark.parametrize(

@@ -206,6 +206,8 @@ async def test_a_preview_is_judged_like_a_link(api: Api) -> None:
             {"variables": [{"name": "n", "type": "NUMBER", "allowed": ["x"]}]},
             [("INVALID", ["variables", "0", "allowed"])],
         ),
+        ({"variables": [{"name": "n", "default": 2**63}]}, [("INVALID", ["variables", "0", "default"])]),
+        ({"variables": [{"name": "n", "default": "\ud800"}]}, [("INVALID", ["variables", "0", "default"])]),
         ({"variables": [{"name": "n", "allowed": []}]}, [("INVALID", ["variables", "0", "allowed"])]),
         ({"variables": [{"name": "n"}, {"name": "n"}]}, [("DUPLICATE", ["variables", "n"])]),
         ({"variables": [{"name": "n_a.b"}, {"name": "n_a"}]}, [("DUPLICATE", ["variables", "n_a"])]),
@@ -215,7 +217,7 @@ async def test_a_preview_is_judged_like_a_link(api: Api) -> None:
 async def test_refuses_templates(
     api: Api, fields: dict[str, Any], expected: list[tuple[str, list[str]]]
 ) -> None:
-    """GQ-13, LK-01, RD-17: each bad field is named; nothing is kept."""
+    """GQ-13, GQ-15, LK-01, RD-17: each bad field is named; nothing is kept."""
     payload = (await api(CREATE, input={"name": "x", "destination": "https://e.com/", **fields}))[
         "createTemplate"
     ]

@@ -1,5 +1,6 @@
 """Patterns: a sandbox of Liquid, and values that stay in their slot."""
 
+import contextlib
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -33,6 +34,77 @@ HOSTILE = st.one_of(
         ]
     ),
 )
+
+PIECES = [
+    *(
+        "{{",
+        "}}",
+        "{%",
+        "%}",
+        "{{-",
+        "-%}",
+        "|",
+        ":",
+        ",",
+        ".",
+        "..",
+        "(",
+        ")",
+        "[",
+        "]",
+        "'",
+        '"',
+        "==",
+        " ",
+        "=",
+        "#",
+    ),
+    *(
+        "if ",
+        "endif",
+        "else",
+        "elsif ",
+        "unless ",
+        "endunless",
+        "case ",
+        "when ",
+        "endcase",
+        "assign ",
+        "comment",
+    ),
+    *(
+        "endcomment",
+        "raw",
+        "endraw",
+        "contains",
+        "and ",
+        "or ",
+        "not ",
+        "nil",
+        "true",
+        "empty",
+        "blank",
+        "for ",
+        "in ",
+    ),
+    *(
+        "v",
+        "w.x",
+        "self",
+        "1",
+        "-1",
+        "2.5",
+        "size",
+        "first",
+        "append",
+        "split",
+        "date",
+        "slice",
+        "truncate",
+        "default",
+    ),
+    *("https://e.com/", "?a=", "&", "/", "\\", "é", "%", "{", "}"),
+]
 
 
 def printed(source: str, slot: Slot = Slot.TEXT, **values: Any) -> str:
@@ -138,6 +210,7 @@ def test_refuses_values_where_none_may_stand(source: str, value: str) -> None:
         "a\u202eb",
         "x" * 2_049,
         "{% if v %}" * 31 + "{% endif %}" * 31,
+        "{{ v" + "[v" * 600 + "]" * 600 + " }}",
     ],
 )
 def test_the_sandbox_refuses(source: str) -> None:
@@ -187,6 +260,19 @@ def test_prints_liquid(source: str, values: Mapping[str, Any], expected: str) ->
 def test_what_grows_or_cannot_be_worked_out_is_refused(source: str, value: object) -> None:
     with pytest.raises(patterns.Unfit):
         printed(source, v=value)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join), st.sampled_from(Slot))
+@example("{{ self }}", Slot.TEXT)
+@example("{{" * 500, Slot.TEXT)
+@example("{% if " + "v or " * 390 + "v %}x{% endif %}", Slot.TEXT)
+@example("{{ v" + "|size" * 400 + " }}", Slot.TEXT)
+def test_every_text_is_a_pattern_or_refused(source: str, slot: Slot) -> None:
+    """Whatever an author types, and whatever variables it uses: printed or Unfit, nothing else."""
+    with contextlib.suppress(patterns.Unfit):
+        names = patterns.check(source, slot)
+        text = patterns.rendered(source, slot, dict.fromkeys(names, "a b"))
+        assert len(text) <= patterns.LONGEST_RESULT
 
 
 def test_names_the_variables_that_are_used() -> None:

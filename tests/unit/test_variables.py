@@ -55,6 +55,10 @@ def test_takes_values_of_a_type(kind: str, given: object, expected: object) -> N
         ("STRING", "a\u202eb"),
         ("STRING", "\ud800"),
         ("STRING", "x" * 1_001),
+        ("STRING", 10**400),
+        ("STRING", float("nan")),
+        ("INTEGER", 10**400),
+        ("BOOLEAN", 10**400),
         ("INTEGER", "1.5"),
         ("INTEGER", "٣"),
         ("INTEGER", True),
@@ -110,3 +114,10 @@ def test_names_every_variable_that_is_missing_or_wrong() -> None:
 @pytest.mark.parametrize("given", [None, [], "a", 5])
 def test_variables_are_an_object(given: object) -> None:
     assert refused(given, Variable(name="v")) == [("INVALID", ("variables",))]
+
+
+def test_a_number_too_long_to_be_printed_is_refused() -> None:
+    """GQ-15: JSON can hold integers that Python does not turn into text."""
+    for kind in VariableType:
+        with pytest.raises(Rejected):
+            value(kind, 10**5_000)
