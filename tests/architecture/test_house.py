@@ -128,9 +128,7 @@ def test_no_lock_names_a_registry() -> None:
         *(ROOT / "tests").glob("*/clients/package-lock.json"),
     ]
     assert len(locks) == 4
-    assert [
-        lock.name for lock in locks if re.search(r"https?://", lock.read_text())
-    ] == []
+    assert [lock.name for lock in locks if re.search(r"https?://", lock.read_text())] == []
 
 
 def test_every_setting_is_documented() -> None:
