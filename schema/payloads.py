@@ -22,7 +22,9 @@ class UserError:
     @classmethod
     def of(cls, error: errors.UserError) -> "UserError":
         """The error with its path in the API's spelling; names that the caller made up stay his."""
-        path = [part if isinstance(part, errors.Verbatim) else to_camel_case(part) for part in error.field]
+        path = [
+            str(part) if isinstance(part, errors.Verbatim) else to_camel_case(part) for part in error.field
+        ]
         return cls(code=error.code, message=error.message, field=path or None)
 
 

@@ -43,6 +43,7 @@ class Api:
         result = await self.run(document, **variables)
         assert result.errors is None, result.errors
         assert result.data is not None
+        msgspec.json.encode(result.data)  # as the carriers do: what they cannot write is no answer
         return result.data
 
     async def run(self, document: str, **variables: Any) -> strawberry.types.ExecutionResult:
