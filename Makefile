@@ -34,6 +34,7 @@ schema: .venv/dev ## print the graph into schema/schema.graphql
 
 bench: .venv/dev ## measure every figure that the README quotes
 	@$(BIN)/python -m bench.redirect
+	@$(BIN)/python -m bench.rules
 	@$(BIN)/python -m bench.latency
 
 lock: ## resolve the locks again (needs uv on PATH)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Api
+from tests.api.test_guide import ROOT, examples
 
 FIELDS = "rules { name when destination block variants { key destination weight } } variants { key weight }"
 CREATE = (
@@ -159,3 +160,20 @@ async def test_a_closed_link_is_explained(api: Api) -> None:
         "rule": None,
         "trace": ['gb: country ["GB"]: not asked'],
     }
+
+
+async def test_the_guide_does_what_it_says(api: Api) -> None:
+    """docs/guide/rules.md: the link is made, and a German phone in the evening gets one of two variants."""
+    (make, made), (explain, asked) = examples(ROOT / "docs" / "guide" / "rules.md")
+    answer = (await api(make, **made))["createLink"]
+    assert answer["userErrors"] == []
+    decision = (await api(explain, **{**asked, "id": answer["link"]["id"]}))["link"]["explain"]
+    ends = {"short": "kurz", "long": "lang"}
+    assert (decision["outcome"], decision["rule"]) == ("REDIRECT", "German phones")
+    assert decision["destination"] == (
+        f"https://example.com/de/{ends[decision['variant']]}?utm_source=newsletter"
+    )
+    assert decision["trace"][:2] == [
+        'closed countries: country ["KP"]: no, the visit has AT',
+        "support is awake: all: no",
+    ]
