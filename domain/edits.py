@@ -75,13 +75,15 @@ async def create_many(rows: Sequence[Draft], bench: Workbench) -> list[Link | Re
     return made
 
 
-async def sketch(draft: Draft, bench: Workbench) -> Link:
+def sketch(draft: Draft, bench: Workbench, known: Known) -> Link:
     """The link that a draft would make, judged in every way but whether its slug is free; nothing is kept.
+
+    Args:
+        known: the campaign that the draft names, by its id.
 
     Raises:
         Rejected: with everything that stands against it.
     """
-    known = await campaigns.known([draft.campaign_id], bench.workspace_id, bench.campaigns)
     made = _made(draft, bench, known)
     if isinstance(made, Rejected):
         raise made

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from domain import campaigns, edits, fields, ids, instants, template_drafts, templates
+from domain.campaigns import Known
 from domain.edits import Workbench
 from domain.errors import UserErrorCode
 from domain.links import Link
@@ -56,13 +57,16 @@ async def change(
     raise fields.refused("version", message, UserErrorCode.STALE)
 
 
-async def preview(template: Template, given: object, bench: Workbench) -> Link:
+def preview(template: Template, given: object, bench: Workbench, known: Known) -> Link:
     """The link that a template would make of values now, judged in every way but whether its slug is free.
+
+    Args:
+        known: the template's campaign, by its id.
 
     Raises:
         Rejected: with every variable that is missing or wrong, or what stands against the link.
     """
-    return await edits.sketch(templates.render(template, given, bench.clock()), bench)
+    return edits.sketch(templates.render(template, given, bench.clock()), bench, known)
 
 
 async def _changed(old: Template, draft: TemplateDraft, bench: Workbench) -> Template:

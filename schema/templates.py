@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 
-from domain import instants, paging, targets, template_edits, templates, variables
+from domain import campaigns, instants, paging, targets, template_edits, templates, variables
 from domain.access import Scope
 from domain.errors import Rejected
 from domain.links import Link
@@ -108,8 +108,7 @@ class Template(Node):
         """One round trip for all templates of an answer."""
         from schema.campaigns import Campaign
 
-        wanted = self.kept.campaign_id
-        found = await info.context.loaders.campaigns.load(wanted) if wanted else None
+        found = await self._campaign(info.context)
         return None if found is None else Campaign.of(found)
 
     @strawberry.field(
@@ -118,12 +117,17 @@ class Template(Node):
     )
     async def preview(self, info: Info, variables: JSON) -> TemplatePreview:
         """Judged in every way but whether the slug is free."""
-        bench = await info.context.workbench()
+        bench, campaign = await info.context.workbench(), await self._campaign(info.context)
+        known = {} if campaign is None else {campaign.id: campaign}
         try:
-            link = await template_edits.preview(self.kept, variables, bench)
+            link = template_edits.preview(self.kept, variables, bench, known)
         except Rejected as rejected:
             return TemplatePreview.of(rejected, self.kept)
         return TemplatePreview.of(link, self.kept)
+
+    async def _campaign(self, context: Context) -> campaigns.Campaign | None:
+        wanted = self.kept.campaign_id
+        return await context.loaders.campaigns.load(wanted) if wanted else None
 
     @classmethod
     def of(cls, template: templates.Template) -> "Template":

@@ -27,6 +27,7 @@ from storage import mongo
 from storage.campaigns import MongoCampaigns
 from storage.changes import RedisLinkChanges
 from storage.links import MongoLinks
+from storage.templates import MongoTemplates
 from storage.workspaces import MongoWorkspaces
 
 
@@ -180,6 +181,7 @@ async def stores_with(opened: Services, listener: CommandListener) -> AsyncItera
             database=database,
             links=MongoLinks(database),
             campaigns=MongoCampaigns(database),
+            templates=MongoTemplates(database),
             workspaces=MongoWorkspaces(database),
         )
     finally:

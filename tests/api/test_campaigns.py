@@ -244,8 +244,9 @@ async def test_another_workspaces_campaign_is_null(api: Api, other: Api) -> None
     assert await api.acting(Scope.ANALYTICS_READ).code(node, id=made["id"]) == "FORBIDDEN"
 
 
-async def test_lists_use_an_index(api: Api) -> None:
+@pytest.mark.parametrize("collection", ["campaigns", "templates"])
+async def test_lists_use_an_index(api: Api, collection: str) -> None:
     query = {"workspace_id": api.context.viewer.workspace_id, "_id": {"$lt": id_of("cmp", 2**40, bytes(10))}}
-    explained = await api.services.database["campaigns"].find(query).sort("_id", -1).limit(51).explain()
+    explained = await api.services.database[collection].find(query).sort("_id", -1).limit(51).explain()
     assert "COLLSCAN" not in str(explained["queryPlanner"]["winningPlan"])
     assert "SORT" not in str(explained["queryPlanner"]["winningPlan"])

@@ -9,7 +9,7 @@ from domain import edits, templates
 from domain.access import Scope
 from domain.ids import of as id_of
 from domain.links import Link
-from tests.api.conftest import Api
+from tests.api.conftest import Api, Commands, stores_with
 from tests.api.test_campaigns import create as campaign
 
 TEMPLATE = """
@@ -294,3 +294,19 @@ async def test_the_links_of_a_template_get_a_suffix_where_their_slug_is_taken(ap
     assert len({link.slug_key for link in stored}) == 3
     assert {link.slug[:-6] for link in stored} == {slug}
     assert all(link.expires_at is not None for link in stored)
+
+
+async def test_previews_of_many_templates_are_as_many_round_trips_as_of_one(api: Api) -> None:
+    for number in range(3):
+        each = await campaign(api, name=f"n{number}")
+        await create(api, destination="https://e.com/{{ v }}", campaignId=each["id"])
+    commands = Commands()
+    document = (
+        '{ templates { nodes { campaign { key } preview(variables: {v: "a"}) { finalDestination } } } }'
+    )
+    async with stores_with(api.services, commands) as stores:
+        nodes = (await api.on(stores)(document))["templates"]["nodes"]
+        assert commands.sent == ["find", "find", "find"]
+    assert [node["preview"]["finalDestination"] for node in nodes] == [
+        f"https://e.com/a?utm_campaign={node['campaign']['key']}" for node in nodes
+    ]
