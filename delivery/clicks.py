@@ -25,7 +25,7 @@ POLL_SECONDS: Final = 0.01
 SCAN_SECONDS: Final = 0.25
 """How often new and orphaned journals are looked for; adopting one at a time shares them out."""
 ABANDONED_SECONDS: Final = 1.0
-ASIDE_SECONDS: Final = 2.0
+ASIDE_SECONDS: Final = 0.5
 """How long a journal that cannot be read or stored is left alone, so that it holds up no other."""
 FIRST_BACKOFF_SECONDS: Final = 0.05
 LAST_BACKOFF_SECONDS: Final = 2.0
