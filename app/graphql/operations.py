@@ -18,7 +18,7 @@ from app.graphql.idempotency import Idempotency, Repeat, repeat_of
 from app.graphql.limits import Bill, Budget, Reading
 from app.graphql.payloads import Call
 from domain.access import Viewer
-from domain.errors import Forbidden, TimedOut, Unauthenticated
+from domain.errors import ApiError, Forbidden, TimedOut, Unauthenticated
 
 EXECUTION_SECONDS: Final = 10.0
 _KEY_NEEDED: Final = "An API key is needed: send it as 'Authorization: Bearer <API key>'."
@@ -188,7 +188,11 @@ class Graph:
                 yield _answer(await self._limited(event.execute_operation, False), started.request_id)
 
     async def _once(self, started: Started, repeat: Repeat, viewer: Viewer) -> ExecutionResult:
-        run = await self._idempotency.begin(repeat, viewer, started.request_id)
+        try:
+            run = await self._idempotency.begin(repeat, viewer, started.request_id)
+        except ApiError:
+            self._budget.settle(started.bill, 1)  # nothing ran
+            raise
         started.executor.root_value = run
         whole = False
         try:

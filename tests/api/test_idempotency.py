@@ -75,7 +75,7 @@ class Client:
 @asynccontextmanager
 async def calling(api: Api, stores: Services | None = None, *scopes: Scope) -> AsyncIterator[Client]:
     """A client of the real application, on its own or on given stores."""
-    plenty = msgspec.structs.replace(api.services.settings, cost_budget=100_000)
+    plenty = msgspec.structs.replace(api.services.settings, cost_budget=100_000, cost_restore_per_second=1)
     stores = replace(stores or api.services, settings=plenty)
     secret = keys.secret(stores.ids.random_bytes)
     workspace_id = api.context.viewer.workspace_id
@@ -145,6 +145,16 @@ async def test_another_payload_is_refused(client: Client) -> None:
     refused = await client.post("k", CREATE, input={"destination": "https://example.com/other"})
     assert (refused.status_code, code_of(refused)) == (422, "IDEMPOTENCY_MISMATCH")
     assert await client.links() == 1
+
+
+async def test_what_did_not_run_costs_a_point(client: Client) -> None:
+    """A refused batch gives back what a batch costs: a client that tries again is not locked out."""
+    await client.data("k", CREATE_MANY, input=[INPUT])
+    for _ in range(5):
+        refused = await client.post("k", CREATE_MANY, input=[INPUT] * 1_000)
+        assert code_of(refused) == "IDEMPOTENCY_MISMATCH"
+    answer = (await client.post(None, "{ viewer { scopes } }")).json()
+    assert answer["extensions"]["cost"]["available"] > 99_900
 
 
 async def test_one_of_fifty_concurrent_calls_runs(client: Client) -> None:
