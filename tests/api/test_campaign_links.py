@@ -208,3 +208,14 @@ async def test_campaigns_of_many_links_are_one_round_trip(api: Api) -> None:
         many = "mutation ($input: [CreateLinkInput!]!) { createLinks(input: $input) { succeeded } }"
         assert (await api.on(stores)(many, input=rows))["createLinks"]["succeeded"] == 5
         assert commands.sent == ["find", "find", "insert", "commitTransaction"]
+
+
+async def test_a_rollback_brings_back_the_campaign_and_its_parameters(api: Api) -> None:
+    spring = await campaign(api, utm={"source": "news"})
+    made = (await create(api, campaignId=spring["id"]))["link"]
+    await update(api, made, campaignId=None)
+    roll_back = (
+        "mutation ($id: ID!) { rollbackLink(id: $id, toVersion: 1) { " + LINK + " userErrors { code } } }"
+    )
+    link = (await api(roll_back, id=made["id"]))["rollbackLink"]["link"]
+    assert (utm(link), link["campaign"], link["version"]) == (utm(made), made["campaign"], 3)
