@@ -148,6 +148,25 @@ async def test_goes_back_to_an_earlier_version(api: Api) -> None:
     assert await api.services.links.by_external_id(api.context.viewer.workspace_id, "e2") is not None
 
 
+async def test_rules_and_variants_come_back(api: Api) -> None:
+    rules = [{"name": "phones", "when": {"device": ["MOBILE"]}, "destination": "https://m.example.com/"}]
+    variants = [
+        {"key": "a", "destination": "https://a.example.com/", "weight": 2},
+        {"key": "b", "destination": "https://b.example.com/"},
+    ]
+    link = await api.create(rules=rules, variants=variants)
+    parts = (
+        "query ($id: ID!) { link(by: {id: $id}) { rules { name when destination } variants { key weight } } }"
+    )
+    before = await api(parts, id=link["id"])
+    assert len(before["link"]["rules"]) == 1
+    await update(api, link, rules=[], variants=[])
+    assert (await api(parts, id=link["id"]))["link"] == {"rules": [], "variants": []}
+    assert list((await versions(api, link))[0]["changes"]) == ["rules", "variants"]
+    assert (await roll_back(api, link, 1))["userErrors"] == []
+    assert await api(parts, id=link["id"]) == before
+
+
 async def test_a_slug_that_somebody_else_has_by_now_is_taken(api: Api) -> None:
     link = await api.create(slug="popular")
     await update(api, link, slug="modest")
