@@ -75,6 +75,8 @@ def rendered(source: str, slot: Slot, values: Mapping[str, Any]) -> str:
     Raises:
         Unfit: the values cannot be printed there.
     """
+    if not _marked(source):
+        return source
     try:
         text = _parsed(source, slot).render(dict(values))
     except LiquidError as error:
