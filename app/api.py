@@ -120,6 +120,7 @@ async def run(
 
         metrics.watch("api_feeds", opened.click_feed.hub.counts)
         metrics.watch("api_changes", opened.changes.counts)
+        metrics.watch("api_signals", opened.signal_news.counts)
         hub = opened.click_feed.hub
         async with tasks.background(metrics.flushing, hub.listen, hub.look_after):
             await serving.serve(

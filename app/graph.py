@@ -10,6 +10,7 @@ from resolvers.campaigns import CampaignMutations, CampaignQueries
 from resolvers.clicks import ClickQueries
 from resolvers.links import LinkMutations, LinkQueries
 from resolvers.nodes import NodeQueries
+from resolvers.signals import SignalMutations
 from resolvers.templates import TemplateMutations, TemplateQueries
 from resolvers.workspaces import WorkspaceQueries
 from schema.campaigns import Campaign
@@ -31,7 +32,7 @@ class Query(CampaignQueries, ClickQueries, LinkQueries, NodeQueries, TemplateQue
 
 
 @strawberry.type(description="Changing. Each takes effect as a whole before the next one starts.")
-class Mutation(CampaignMutations, LinkMutations, TemplateMutations):
+class Mutation(CampaignMutations, LinkMutations, SignalMutations, TemplateMutations):
     """Every mutation."""
 
 

@@ -29,10 +29,12 @@ from redirect.places import Places
 from redirect.proxies import Proxies
 from redirect.routes import Routes
 from redirect.salts import Salts
+from redirect.signals import Signals
 from redirect.visit import Reader
 from storage import news
 from storage.routes import MongoRoutes
 from storage.salts import MongoSalts
+from storage.signals import MongoSignals, channel
 from storage.workspaces import MongoWorkspaces
 
 _log = logging.getLogger(__name__)
@@ -74,11 +76,12 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
         connections.now_ms,
         settings.country_header or "",
     )
+    signals = Signals(MongoSignals(opened.database))
     owners = _Owners(MongoWorkspaces(opened.database), hostnames.of(settings.short_base))
     redirect = Redirect(
         routes=routes,
         reader=reader,
-        known=Known(Agents().read),
+        known=Known(Agents().read, signals.values),
         journal=journal,
         misses=Misses(),
         orphans=Orphans(owners, reader, journal, counts, time.monotonic),
@@ -88,8 +91,25 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
     await (
         salts.attempt()
     )  # before the first visitor, so that nobody goes without a hash while MongoDB answers
-    async with tasks.background(salts.keep, lambda: _hear(opened, routes, counts)):
+    await signals.attempt()  # nor meets rules that know of no signal
+    async with tasks.background(
+        salts.keep,
+        signals.keep,
+        lambda: _hear(opened, routes, counts),
+        lambda: _hear_signals(opened, signals),
+    ):
         yield redirect
+
+
+async def _hear_signals(opened: Connections, signals: Signals) -> None:
+    """Tell which workspaces have other signals now; without Redis they are read more often instead."""
+    await news.listen(
+        opened.redis,
+        channel(opened.settings.mongodb_database),
+        heard=lambda message: signals.changed(message.decode(errors="replace")),
+        connected=signals.listening,
+        lost=signals.deaf,
+    )
 
 
 class _Owners:

@@ -22,6 +22,7 @@ from storage.idempotency import MongoClaims
 from storage.keys import MongoKeys
 from storage.links import MongoLinks
 from storage.revisions import MongoRevisions
+from storage.signals import MongoSignals, RedisSignalNews
 from storage.stats import Stats
 from storage.templates import MongoTemplates
 from storage.workspaces import MongoWorkspaces
@@ -44,6 +45,8 @@ class Services(Connections):
     clicks: Clicks
     stats: Stats
     click_feed: ClickFeeds
+    signals: MongoSignals
+    signal_news: RedisSignalNews
     places: Places
     known: Known
 
@@ -70,6 +73,8 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             claims=MongoClaims(database),
             clicks=Clicks(database),
             stats=Stats(database),
+            signals=MongoSignals(database),
+            signal_news=RedisSignalNews(news, settings.mongodb_database),
             places=Places(places.opened(settings.geoip_db), Counts()),
             known=Known(Agents().read),
             click_feed=ClickFeeds(feeds, Hub(feeds, Listener(news, settings.mongodb_database))),

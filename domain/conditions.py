@@ -164,3 +164,18 @@ class Attribute(_Named, frozen=True):
     def sees(self, facts: Facts) -> str:
         """Its values."""
         return _shown(facts.attribute(self.name))
+
+
+@named("signal")
+class Signal(_Named, frozen=True):
+    """A signal of the workspace, see domain.signals."""
+
+    ASKS: ClassVar[tuple[str, ...]] = ("signals",)
+
+    def matches(self, facts: Facts) -> bool:
+        """Its value at this moment; before one is set, it does not exist."""
+        return self.match.holds(facts.signal(self.name))
+
+    def sees(self, facts: Facts) -> str:
+        """Its value."""
+        return _shown(facts.signal(self.name))

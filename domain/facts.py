@@ -15,6 +15,7 @@ from domain.visits import Visit
 
 Scalar = str | int | float | bool
 MAX_PARAMETERS: Final = 64
+_NO_SIGNALS: Final[Mapping[str, Scalar]] = {}
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -22,10 +23,12 @@ class Known(msgspec.Struct, frozen=True):
 
     Args:
         agents: reads an agent string, see agents.Agents.read.
+        signals: values by workspace and name; whoever owns it may change it meanwhile.
         matched: which rule matched lately, by what was asked; see rules.decide.
     """
 
     agents: Callable[[str], Agent]
+    signals: Mapping[str, Mapping[str, Scalar]] = {}
     matched: dict[tuple[bytes, Any], int] = msgspec.field(default_factory=dict)
 
 
@@ -40,10 +43,16 @@ class Facts:
         attributes: the link's.
         offered: every language that the link's rules name, in lower case.
         known: see Known.
+        workspace_id: whose signals count.
     """
 
     def __init__(
-        self, visit: Visit, attributes: Mapping[str, Any], offered: frozenset[str], known: Known
+        self,
+        visit: Visit,
+        attributes: Mapping[str, Any],
+        offered: frozenset[str],
+        known: Known,
+        workspace_id: str,
     ) -> None:
         self.visit = visit
         self.country = visit.country
@@ -51,6 +60,7 @@ class Facts:
         self.attributes = attributes
         self._offered = offered
         self._known = known
+        self._workspace_id = workspace_id
         self._clocks: dict[str, int] = {}
 
     @functools.cached_property
@@ -100,6 +110,11 @@ class Facts:
         for name, value in _pairs(self.visit.query) if self.visit.query else ():
             found.setdefault(name, []).append(value)
         return found
+
+    def signal(self, name: str) -> Sequence[Scalar]:
+        """The value of a signal of the workspace, or none."""
+        value = self._known.signals.get(self._workspace_id, _NO_SIGNALS).get(name)
+        return () if value is None else (value,)
 
     def minute(self, zone: str) -> int:
         """The minute of the week that clocks in `zone` show, see windows.local."""

@@ -40,7 +40,7 @@ class Kind(Condition, Protocol):
     """A class of conditions."""
 
     ASKS: ClassVar[tuple[str, ...]]
-    """Names of Visit's attributes that decide it, apart from link and other conditions."""
+    """Names of Visit's attributes that decide it, besides link and other conditions; or "signals"."""
 
     @classmethod
     def checked(cls, given: Json, budget: "Budget") -> Json:

@@ -275,7 +275,7 @@ def _matched(route: Route, visit: Visit, known: Known) -> Decision | Split:
 
 def _first(route: Route, visit: Visit, known: Known) -> int:
     """The place of the first rule that matches; behind the last where none does."""
-    facts = Facts(visit, route.attributes, route.offered, known)
+    facts = Facts(visit, route.attributes, route.offered, known, route.workspace_id)
     for place, branch in enumerate(route.branches):
         if branch.when.matches(facts):
             return place
@@ -283,9 +283,9 @@ def _first(route: Route, visit: Visit, known: Known) -> int:
 
 
 def _asks(link: Link) -> Callable[[Visit], Any] | None:
-    """What the rules ask of a visit; None where they tell visitors or instants apart: nobody comes twice."""
+    """What the rules ask of a visit; None where that is not enough, or nobody would come twice."""
     names = {name for rule in link.rules for name in conditions.asked_by(rule.when)}
-    if not link.rules or names & {"draws_as", "at_ms"}:
+    if not link.rules or names & {"draws_as", "at_ms", "signals"}:
         return None
     return attrgetter("purpose", *sorted(names))
 

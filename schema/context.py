@@ -23,6 +23,7 @@ from domain.keys import Keys
 from domain.links import Link, LinkChanges, Links
 from domain.places import Places
 from domain.revisions import Revisions
+from domain.signals import SignalNews, Signals, SignalStore
 from domain.templates import Template, Templates
 from domain.workspaces import Workspace, Workspaces
 
@@ -71,6 +72,14 @@ class Stores(Protocol):
         """Clicks as they are committed."""
 
     @property
+    def signals(self) -> SignalStore:
+        """Signals."""
+
+    @property
+    def signal_news(self) -> SignalNews:
+        """Who is told of changed signals."""
+
+    @property
     def places(self) -> Places:
         """The geo database."""
 
@@ -113,6 +122,16 @@ class Loaders:
         async def load(template_ids: list[str]) -> list[Template | None]:
             found = await self._stores.templates.by_ids(self._workspace_id, template_ids)
             return [found.get(template_id) for template_id in template_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def signals(self) -> DataLoader[str, Signals]:
+        """The signals of the viewer's workspace, once for all links that are explained."""
+
+        async def load(workspace_ids: list[str]) -> list[Signals]:
+            own = await self._stores.signals.by_workspace(self._workspace_id)
+            return [own for _ in workspace_ids]
 
         return DataLoader(load)
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import strawberry
 from strawberry import UNSET
 
@@ -161,6 +162,7 @@ class ConditionInput:
     referrer: list[str] | None = optional("Hosts; one stands for its subdomains too.")
     query: MatchInput | None = optional("A parameter of the visit's query.")
     attribute: MatchInput | None = optional("An attribute of the link.")
+    signal: MatchInput | None = optional("A value that was pushed with setSignals.")
     time: TimeWindowInput | None = optional("Hours on days, by the clocks of a time zone.")
     between: PeriodInput | None = optional("A period.")
     percent: int | None = optional("0 to 100: this share of the visitors, each always or never on a day.")
@@ -241,7 +243,9 @@ async def explained(link: links.Link, visit: VisitInput, context: Context) -> De
         BadRequest: a value of the visit is none of its kind.
     """
     asked = visit.to_domain(instants.milliseconds(context.clock()), context.stores.places)
-    return Decision.of(*rules.explain(link, asked, context.stores.known))
+    signals = await context.loaders.signals.load(context.viewer.workspace_id)
+    known = msgspec.structs.replace(context.stores.known, signals={signals.id: dict(signals.values)})
+    return Decision.of(*rules.explain(link, asked, known))
 
 
 def _written(value: Any) -> Any:

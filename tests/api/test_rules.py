@@ -164,9 +164,10 @@ async def test_a_closed_link_is_explained(api: Api) -> None:
 
 async def test_the_guide_does_what_it_says(api: Api) -> None:
     """docs/guide/rules.md: the link is made, and a German phone in the evening gets one of two variants."""
-    (make, made), (explain, asked) = examples(ROOT / "docs" / "guide" / "rules.md")
+    (make, made), (push, pushed), (explain, asked) = examples(ROOT / "docs" / "guide" / "rules.md")
     answer = (await api(make, **made))["createLink"]
     assert answer["userErrors"] == []
+    assert (await api(push, **pushed))["setSignals"]["signals"] == pushed["values"]
     decision = (await api(explain, **{**asked, "id": answer["link"]["id"]}))["link"]["explain"]
     ends = {"short": "kurz", "long": "lang"}
     assert (decision["outcome"], decision["rule"]) == ("REDIRECT", "German phones")

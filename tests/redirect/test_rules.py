@@ -288,4 +288,4 @@ def test_every_condition_has_a_visit() -> None:
     from domain.conditions import KINDS
 
     tried = {name for when, _, _ in (*CASES.values(), *PLACED.values()) for name in when}
-    assert KINDS.keys() - tried == {"attribute", "percent"}  # these have tests of their own
+    assert KINDS.keys() - tried == {"attribute", "percent", "signal"}  # these have tests of their own

@@ -27,7 +27,11 @@ def holds(when: Json, at: datetime = NOON, attributes: Json | None = None, **see
     checked = Budget().checked(when)
     offered = frozenset(conditions.languages_of(checked))
     visit = Visit(at_ms=int(at.timestamp() * 1000), **seen)
-    return Compiler(("lnk_01", "r")).compile(checked).matches(Facts(visit, attributes or {}, offered, KNOWN))
+    return (
+        Compiler(("lnk_01", "r"))
+        .compile(checked)
+        .matches(Facts(visit, attributes or {}, offered, KNOWN, "ws_01"))
+    )
 
 
 @pytest.mark.parametrize(
