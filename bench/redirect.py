@@ -191,7 +191,7 @@ def load(folder: Path, url: str, seconds: int, connections: int, more: str = "")
     ).stdout
     completed = re.search(r"(\d+) requests in", told)
     rate = re.search(r"Requests/sec:\s+([\d.]+)", told)
-    p99 = re.search(r"99%\s+(\S+)", told)
+    p99 = re.search(r"^\s+99%\s+(\S+)", told, re.MULTILINE)
     if completed is None or rate is None or p99 is None or "Non-2xx" in told or "Socket errors" in told:
         raise SystemExit(f"wrk did not get redirects from {url}:\n{told}")
     return Round(int(completed[1]), float(rate[1]), p99[1])

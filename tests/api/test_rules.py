@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
+from graphql import GraphQLInputObjectType
 
+from domain import conditions
 from tests.api.conftest import Api
 from tests.api.test_guide import ROOT, examples
 
@@ -160,6 +162,13 @@ async def test_a_closed_link_is_explained(api: Api) -> None:
         "rule": None,
         "trace": ['gb: country ["GB"]: not asked'],
     }
+
+
+def test_the_graph_offers_every_condition_and_no_other(api: Api) -> None:
+    """The names of the API's input are those of the registry."""
+    offered = api.schema._schema.type_map["ConditionInput"]
+    assert isinstance(offered, GraphQLInputObjectType)
+    assert offered.fields.keys() == conditions.KINDS.keys()
 
 
 async def test_the_guide_does_what_it_says(api: Api) -> None:
