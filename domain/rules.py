@@ -21,8 +21,10 @@ from domain.visits import Outcome, Visit, VisitRecord
 FORWARDED_BYTES: Final = 2_048
 """Cap of what a visitor's query may add to a destination; a parameter beyond it is left out whole."""
 FORWARDED_PARAMETERS: Final = 64
-REMEMBERED: Final = 16_384
+REMEMBERED: Final = 8_192
 """Visits whose rule a process remembers, of all links together; when they are too many it forgets all."""
+REMEMBERED_QUERY: Final = 256
+"""A visit with a longer query is not remembered: nobody shall fill our memory with them."""
 QR_PARAMETER: Final = "qr"
 """`?qr=1` on a short link marks a scan; it is ours and is not forwarded."""
 
@@ -261,7 +263,7 @@ def _matched(route: Route, visit: Visit, known: Known) -> Decision | Split:
     Rules are functions of what they ask of a visit, and many visits to a link are alike in that: which rule
     matched is remembered. Busy links gain most, and they are those that a redirect's throughput depends on.
     """
-    if route.asks is None:
+    if route.asks is None or len(visit.query) > REMEMBERED_QUERY:
         place = _first(route, visit, known)
     else:
         key = (route.fingerprint, route.asks(visit))

@@ -127,7 +127,10 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     route = rules.route(link(rules=(Rule(name="r", when={"city": ["x"]}, block=True),)))
     for number in range(100):
         rules.decide(route, Visit(NOON_MS, city=f"{number}"), known)
-    assert len(known.matched) <= 10
+    assert 0 < len(known.matched) <= 10
+    known.matched.clear()
+    rules.decide(route, Visit(NOON_MS, query="a" * 257), known)
+    assert known.matched == {}
 
 
 def test_links_without_rules_are_settled() -> None:
