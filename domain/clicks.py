@@ -84,7 +84,7 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
         countries: ISO 3166-1 alpha-2 codes in capitals.
         devices: with any of these devices.
         tags: of a link that had any of these tags.
-        linkless: of no link.
+        orphans: visits to slugs that do not exist, instead of clicks on links.
     """
 
     link_ids: frozenset[str] | None = None
@@ -92,17 +92,17 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
     countries: frozenset[str] | None = None
     devices: frozenset[Device] | None = None
     tags: frozenset[str] | None = None
-    linkless: bool = False
+    orphans: bool = False
 
     def matches(self, click: Click) -> bool:
         """Whether `click` is wanted."""
         return (
-            (self.link_ids is None or click.link_id in self.link_ids)
+            (click.link_id is None) is self.orphans
+            and (self.link_ids is None or click.link_id in self.link_ids)
             and (self.kinds is None or click.kind in self.kinds)
             and (self.countries is None or click.country in self.countries)
             and (self.devices is None or click.device in self.devices)
             and (self.tags is None or not self.tags.isdisjoint(click.tags))
-            and not (self.linkless and click.link_id is not None)
         )
 
     def on(self, link_id: str) -> "ClickFilter":
@@ -112,8 +112,7 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EVERY_CLICK: Final = ClickFilter()
-ORPHANS: Final = ClickFilter(linkless=True)
-"""Visits to slugs that do not exist."""
+ORPHANS: Final = ClickFilter(orphans=True)
 
 
 class LinkStats(msgspec.Struct, frozen=True, kw_only=True):

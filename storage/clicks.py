@@ -52,6 +52,7 @@ def _query(workspace_id: str, wanted: ClickFilter) -> mongo.Document:
     given: mongo.Document = {
         field: {"$in": sorted(values)} for field, values in conditions.items() if values is not None
     }
-    if wanted.linkless:
+    if wanted.orphans:
         given["link_id"] = None
+    given.setdefault("link_id", mongo.TEXT)
     return {"workspace_id": workspace_id, **given}

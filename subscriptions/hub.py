@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from sys import getsizeof
 from typing import Final
@@ -18,6 +18,9 @@ SILENCE_SECONDS: Final = 1.0
 WAITING_BYTES: Final = 768 * 1024
 """What may wait for a subscriber, with the batch on its way below 1 MiB: about 400 ordinary clicks."""
 WAITING_MESSAGES: Final = 50
+COURTESY_SECONDS: Final = 0.1
+"""How long the next piece of news waits for full readers: a backlog comes at their pace, and who is slower
+than this lags soon and holds nobody up any more."""
 CLICK_BYTES: Final = 1_200
 """A click's fixed part: the struct, its ids and its short texts, measured with tracemalloc."""
 _PAGE: Final = 100
@@ -52,6 +55,8 @@ class Subscriber:
         self.missed = 0
         self.place: Heads = {}
         self.news = asyncio.Event()
+        self.room = asyncio.Event()
+        self.room.set()
         self._wanted = wanted
         self._waiting: deque[Click] = deque()
         self._waiting_bytes = 0
@@ -73,6 +78,8 @@ class Subscriber:
             self._clear()
         else:
             self._waiting.extend(wanted)
+            if self._waiting_bytes > WAITING_BYTES / 2:
+                self.room.clear()
         if wanted:
             self.news.set()
 
@@ -94,6 +101,8 @@ class Subscriber:
             if click.seq > self.place.get(click.slot, 0):
                 self.place[click.slot] = click.seq
                 taken.append(click)
+        if self._waiting_bytes <= WAITING_BYTES / 2:
+            self.room.set()
         if not self._waiting:
             self.news.clear()
             if not self.missed:
@@ -104,6 +113,7 @@ class Subscriber:
     def _clear(self) -> None:
         self._waiting.clear()
         self._waiting_bytes = 0
+        self.room.set()
 
 
 def bytes_of(click: Click) -> int:
@@ -166,7 +176,7 @@ class _Feed:
             await self._fill(news.slot, news.first - 1)
             seen = news.first - 1
         if news.last > seen:
-            self._deliver(news.slot, news.clicks[seen + 1 - news.first :])
+            await self._deliver(news.slot, news.clicks[seen + 1 - news.first :])
 
     async def _catch_up(self, heads: Heads) -> None:
         for slot, head in heads.items():
@@ -180,12 +190,17 @@ class _Feed:
             if not clicks:
                 self._seen[slot] = upto
                 return
-            self._deliver(slot, clicks)
+            await self._deliver(slot, clicks)
 
-    def _deliver(self, slot: int, clicks: Sequence[Click]) -> None:
+    async def _deliver(self, slot: int, clicks: Sequence[Click]) -> None:
         for subscriber in self.subscribers:
             subscriber.offer(slot, clicks)
         self._seen[slot] = clicks[-1].seq
+        full = [subscriber.room.wait() for subscriber in self.subscribers if not subscriber.room.is_set()]
+        if full:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(COURTESY_SECONDS):
+                    await asyncio.gather(*full)
 
 
 class Hub:

@@ -56,6 +56,8 @@ async def test_lists_what_led_nowhere(api: Api, other: Api) -> None:
         (ids[0], "sprng", "HUMAN")
     ]
     assert [node["slug"] for node in (await orphans(other))["nodes"]] == ["theirs"]
+    clicks = await api("{ clicks { nodes { id } } }")
+    assert [node["id"] for node in clicks["clicks"]["nodes"]] == [ids[1]]
 
 
 async def test_figures_of_links_do_not_count_them(api: Api) -> None:
