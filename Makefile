@@ -33,9 +33,9 @@ schema: .venv/dev ## print the graph into schema/schema.graphql
 	@$(BIN)/python -m app schema > schema/schema.graphql
 
 bench: .venv/dev ## measure every figure that the README quotes
-	@$(BIN)/python -m bench.redirect
-	@$(BIN)/python -m bench.rules
-	@$(BIN)/python -m bench.latency
+	@failed=0; for figure in redirect rules latency; do \
+	  echo "== $$figure"; $(BIN)/python -m bench.$$figure || failed=1; \
+	done; exit $$failed
 
 lock: ## resolve the locks again (needs uv on PATH)
 	uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 -q -o requirements/production.txt
