@@ -121,7 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def _path(kind: type, value: object) -> Path:
     if kind is Path and isinstance(value, str | Path):
         return Path(value)
-    raise NotImplementedError(f"no setting is a {kind}")
+    raise TypeError(f"no setting is a {kind}")
 
 
 def _named(problem: str, found: Mapping[str, object]) -> str:

@@ -41,16 +41,7 @@ def checked(draft: CampaignDraft) -> dict[str, Any]:
     Raises:
         Rejected: with every field that breaks a rule.
     """
-    values: dict[str, Any] = {}
-    errors: list[UserError] = []
-    for name, check in _CHECKS.items():
-        given = getattr(draft, name)
-        if given is UNSET:
-            continue
-        try:
-            values[name] = _DEFAULTS.get(name) if given is None else check(given, ())
-        except Rejected as rejected:
-            errors += rejected.errors
+    values, errors = fields.judged(draft, _CHECKS, _DEFAULTS, ())
     if "name" in values and values["name"] is None:
         errors.append(UserError(UserErrorCode.REQUIRED, "A campaign needs a name.", ("name",)))
     if errors:

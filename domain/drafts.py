@@ -53,16 +53,7 @@ def checked(draft: Draft, hosts: Sequence[str], current: utm.Utm) -> dict[str, A
     Raises:
         Rejected: with every field that breaks a rule.
     """
-    values: dict[str, Any] = {}
-    errors: list[UserError] = []
-    for name, check in _CHECKS.items():
-        given = getattr(draft, name)
-        if given is UNSET:
-            continue
-        try:
-            values[name] = _DEFAULTS.get(name) if given is None else check(given, hosts)
-        except Rejected as rejected:
-            errors += rejected.errors
+    values, errors = fields.judged(draft, _CHECKS, _DEFAULTS, hosts)
     errors += [
         UserError(UserErrorCode.REQUIRED, f"The {name} cannot be cleared; give another.", (name,))
         for name in ("destination", "slug")

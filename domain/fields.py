@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from domain import instants, texts, utm
 from domain.errors import Rejected, UserError, UserErrorCode
 
@@ -11,6 +13,30 @@ MAX_TAGS: Final = 50
 
 Check = Callable[[Any, Sequence[str]], Any]
 """Judges what was given, knowing the workspace's hosts; answers it canonical or raises Rejected."""
+
+
+def judged(
+    draft: object, checks: Mapping[str, Check], cleared: Mapping[str, Any], hosts: Sequence[str]
+) -> tuple[dict[str, Any], list[UserError]]:
+    """The fields that a draft gives, canonical, and what is wrong with the others.
+
+    Args:
+        draft: has an attribute for each check, UNSET where nothing was given.
+        checks: by field.
+        cleared: what a field becomes that is given as null; None for one that is not named.
+        hosts: the workspace's hosts, for the checks.
+    """
+    values: dict[str, Any] = {}
+    errors: list[UserError] = []
+    for name, check in checks.items():
+        given = getattr(draft, name)
+        if given is UNSET:
+            continue
+        try:
+            values[name] = cleared.get(name) if given is None else check(given, hosts)
+        except Rejected as rejected:
+            errors += rejected.errors
+    return values, errors
 
 
 def refused(name: str, message: str, code: UserErrorCode = UserErrorCode.INVALID) -> Rejected:

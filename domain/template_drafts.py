@@ -49,16 +49,7 @@ def checked(draft: TemplateDraft, hosts: Sequence[str]) -> dict[str, Any]:
     Raises:
         Rejected: with every field that breaks a rule.
     """
-    values: dict[str, Any] = {}
-    errors: list[UserError] = []
-    for name, check in _CHECKS.items():
-        given = getattr(draft, name)
-        if given is UNSET:
-            continue
-        try:
-            values[name] = _DEFAULTS.get(name) if given is None else check(given, hosts)
-        except Rejected as rejected:
-            errors += rejected.errors
+    values, errors = fields.judged(draft, _CHECKS, _DEFAULTS, hosts)
     errors += [
         UserError(UserErrorCode.REQUIRED, f"A template needs a {name}.", (name,))
         for name in ("name", "destination")
