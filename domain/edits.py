@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET
 
-from domain import campaigns, drafts, ids, instants, revisions, slugs
+from domain import campaigns, drafts, ids, instants, origins, revisions, slugs
 from domain.campaigns import Campaigns, Known
 from domain.drafts import Draft
 from domain.errors import Rejected, UserError, UserErrorCode
@@ -270,9 +270,8 @@ def _next(old: Link, values: dict[str, Any], bench: Workbench) -> Link:
     # A clock that steps back must not sort a change before what was changed.
     updated_at = max(bench.clock(), old.updated_at)
     version = old.version + 1
-    return _consistent(
-        msgspec.structs.replace(new, version=version, updated_at=updated_at, changed_by=bench.actor)
-    )
+    new = msgspec.structs.replace(new, version=version, updated_at=updated_at, changed_by=bench.actor)
+    return _consistent(msgspec.structs.replace(new, origin=origins.edited(old, new)))
 
 
 def _consistent(link: Link) -> Link:

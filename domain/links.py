@@ -40,6 +40,21 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     block: bool = False
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What a link was made from by a template, so that it can be rendered again (see domain/origins.py).
+
+    Args:
+        template_version: the one that it was last rendered by.
+        values: of the template's variables as they were given, one JSON object as text.
+        own: names of fields that its row or a later edit set; a re-rendering leaves them alone.
+    """
+
+    template_id: str
+    template_version: int
+    values: str
+    own: tuple[str, ...] = ()
+
+
 class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """One version of a link.
 
@@ -50,6 +65,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         destination: canonical WHATWG URL without UTM parameters.
         rules: asked in this order; the first that matches decides.
         variants: share, instead of the destination, the visits that no rule matches.
+        origin: the template that made it; None: none did.
         version: counts the changes, from 1; the optimistic lock.
         changed_by: who made this version: id of a key, or name of a job.
         archived_at: since when the link is archived, or None.
@@ -78,6 +94,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     paused: bool = False
     campaign_id: str | None = None
     archived_at: datetime | None = None
+    origin: Origin | None = None
     version: int = 1
     changed_by: str = ""
     created_at: datetime

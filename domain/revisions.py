@@ -15,7 +15,7 @@ from domain.links import Link
 from domain.paging import Page, Window
 
 _BOOKKEEPING: Final = frozenset(
-    ("id", "workspace_id", "slug_key", "version", "created_at", "updated_at", "changed_by")
+    ("id", "workspace_id", "slug_key", "version", "created_at", "updated_at", "changed_by", "origin")
 )
 _FIELDS: Final = tuple(
     field for field in msgspec.structs.fields(Link) if field.encode_name not in _BOOKKEEPING
