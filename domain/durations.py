@@ -29,10 +29,11 @@ class Duration(msgspec.Struct, frozen=True):
 
     def after(self, at: datetime) -> datetime:
         """The instant that lies this far behind `at`; the 31st becomes the last day of a shorter month."""
-        month = at.month - 1 + self.months
-        year, month = at.year + month // 12, month % 12 + 1
-        day = min(at.day, calendar.monthrange(year, month)[1])
-        return at.replace(year=year, month=month, day=day) + self.rest
+        return _months_later(at, self.months) + self.rest
+
+    def before(self, at: datetime) -> datetime:
+        """The instant that lies this far back; the 31st becomes the last day of a shorter month."""
+        return _months_later(at, -self.months) - self.rest
 
 
 def parsed(text: str) -> Duration:
@@ -52,3 +53,10 @@ def parsed(text: str) -> Duration:
     if made.months > _LONGEST_MONTHS or rest > _LONGEST:
         raise ValueError("longer than a hundred years")
     return made
+
+
+def _months_later(at: datetime, months: int) -> datetime:
+    month = at.month - 1 + months
+    year, month = at.year + month // 12, month % 12 + 1
+    day = min(at.day, calendar.monthrange(year, month)[1])
+    return at.replace(year=year, month=month, day=day)

@@ -1,0 +1,72 @@
+"""Periods: the stretch of time that a question about clicks is asked of."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from domain import durations, instants
+from domain.errors import BadRequest
+
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before the first click of anybody."""
+END: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_SHOWN: Final = 50
+
+
+class Period(msgspec.Struct, frozen=True):
+    """A stretch of time.
+
+    Args:
+        start: its first millisecond since the Unix epoch.
+        end: the first millisecond that is not part of it.
+    """
+
+    start: int
+    end: int
+
+    def contains(self, at_ms: int) -> bool:
+        """Whether an instant is in it."""
+        return self.start <= at_ms < self.end
+
+
+def last(text: str, now: datetime) -> Period:
+    """The period of a length that ends now.
+
+    Args:
+        text: ISO 8601 duration such as PT1H or P30D; a month goes back as a calendar does.
+        now: where it ends.
+
+    Raises:
+        BadRequest: it is no such duration.
+    """
+    try:
+        start = durations.parsed(text).before(now)
+    except ValueError as error:
+        raise BadRequest(
+            f"The range's last is {text[:_SHOWN]!r}: {error}. A duration is written as PT1H or P30D."
+        ) from None
+    return _period(start, now)
+
+
+def between(after: datetime | None, before: datetime | None, now: datetime) -> Period:
+    """The period from `after` (default: ever since) until before `before` (default: now).
+
+    Raises:
+        BadRequest: it ends before it begins.
+    """
+    start, end = after or BEGINNING, before or now
+    if start >= end:
+        raise BadRequest(
+            f"The range begins at {instants.written(start)} and ends before {instants.written(end)}: "
+            "nothing is in it. Set before behind after."
+        )
+    return _period(start, end)
+
+
+def _period(start: datetime, end: datetime) -> Period:
+    """Cut to the years in which there can be clicks."""
+    return Period(
+        instants.milliseconds(min(max(start, BEGINNING), END - timedelta(milliseconds=1))),
+        instants.milliseconds(min(max(end, BEGINNING + timedelta(milliseconds=1)), END)),
+    )
