@@ -6,7 +6,8 @@ from typing import Final, Protocol
 
 import msgspec
 
-from domain.clicks import Click, ClickFilter, ClicksCommitted
+from domain.click_filters import ClickFilter
+from domain.clicks import Click, ClicksCommitted
 from domain.cursors import Secret
 
 CLICKS_PER_BATCH: Final = 50

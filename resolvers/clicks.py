@@ -4,7 +4,7 @@ import strawberry
 
 from domain import paging
 from domain.access import Scope
-from domain.clicks import EVERY_CLICK
+from domain.click_filters import EVERY_CLICK
 from schema.clicks import Click, ClickFilter, listed
 from schema.context import Info
 from schema.paging import Connection

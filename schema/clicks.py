@@ -7,7 +7,7 @@ import strawberry
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
-from domain import clicks, feeds, instants, visits
+from domain import click_filters, clicks, feeds, instants, visits
 from domain.access import Scope
 from domain.errors import BadRequest
 from domain.paging import Window
@@ -168,7 +168,7 @@ class ClickFilter:
     devices: list[Device] | None = _optional("With any of these devices.")
     kinds: list[ClickKind] | None = _optional("Of any of these kinds.")
 
-    def to_domain(self) -> clicks.ClickFilter:
+    def to_domain(self) -> click_filters.ClickFilter:
         """The filter of what was given.
 
         Raises:
@@ -180,7 +180,7 @@ class ClickFilter:
         }
         if "countries" in given:
             given["countries"] = frozenset(country.upper() for country in given["countries"])
-        return clicks.ClickFilter(**given)
+        return click_filters.ClickFilter(**given)
 
 
 def _condition(name: str, value: list[Any] | None) -> frozenset[Any]:
@@ -195,7 +195,7 @@ def _condition(name: str, value: list[Any] | None) -> frozenset[Any]:
 
 
 async def listed(
-    wanted: clicks.ClickFilter, window: Window, list_name: str, context: Context
+    wanted: click_filters.ClickFilter, window: Window, list_name: str, context: Context
 ) -> Connection[Click]:
     """One page of the workspace's clicks, newest first."""
     workspace_id, stored = context.viewer.workspace_id, context.stores.clicks

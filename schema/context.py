@@ -12,7 +12,8 @@ from strawberry.dataloader import DataLoader
 from domain import hostnames, instants
 from domain.access import Scope, Viewer
 from domain.campaigns import Campaign, Campaigns
-from domain.clicks import Click, Clicks, LinkStats, Stats
+from domain.click_filters import Clicks
+from domain.clicks import Click, LinkStats, Stats
 from domain.edits import Workbench
 from domain.errors import Forbidden, Unauthenticated
 from domain.facts import Known

@@ -8,7 +8,7 @@ import strawberry
 
 from domain import addresses, instants, links, paging, targets
 from domain.access import Scope
-from domain.clicks import EVERY_CLICK
+from domain.click_filters import EVERY_CLICK
 from domain.errors import Rejected
 from schema import qr_codes, revisions
 from schema.clicks import Click, ClickFilter, LinkStats, listed

@@ -4,7 +4,7 @@ import strawberry
 
 from domain import hostnames, paging, workspaces
 from domain.access import Scope
-from domain.clicks import ORPHANS
+from domain.click_filters import ORPHANS
 from schema.clicks import Click, listed
 from schema.context import Info
 from schema.keys import ApiKey

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from domain.clicks import Click, ClickFilter
+from domain.click_filters import ClickFilter
+from domain.clicks import Click
 from domain.paging import Page, Window
 from storage import codec, mongo
 

@@ -6,7 +6,7 @@ from contextlib import aclosing
 import strawberry
 
 from domain.access import Scope
-from domain.clicks import EVERY_CLICK
+from domain.click_filters import EVERY_CLICK
 from domain.errors import NotFound
 from schema.clicks import ClickBatch, ClickFilter
 from schema.context import Context, Info

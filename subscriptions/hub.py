@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from sys import getsizeof
 from typing import Final
 
-from domain.clicks import Click, ClickFilter, ClicksCommitted
+from domain.click_filters import ClickFilter
+from domain.clicks import Click, ClicksCommitted
 from domain.errors import Unavailable
 from domain.feeds import Feeds, Heads, News
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from domain import cursors
-from domain.clicks import Click, ClickFilter
+from domain.click_filters import ClickFilter
+from domain.clicks import Click
 from domain.cursors import Place, Secret
 from domain.errors import Lagged
 from domain.feeds import CLICKS_PER_BATCH, Batch, Feeds, Gap, GapReason, Heads

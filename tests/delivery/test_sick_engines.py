@@ -16,7 +16,7 @@ from app import embedded, services, tasks
 from app.embedded import Engines
 from app.services import Services
 from app.settings import Settings
-from domain.clicks import EVERY_CLICK
+from domain.click_filters import EVERY_CLICK
 from domain.errors import Unavailable
 from storage import mongo
 from tests.delivery.workers import Worker, journal, visit

@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from app.services import Services
-from domain.clicks import EVERY_CLICK, Click, ClickFilter, pieces
+from domain.click_filters import EVERY_CLICK, ClickFilter
+from domain.clicks import Click, pieces
 from domain.feeds import Batch
 from domain.visits import VisitRecord
 from storage.announcements import Announcements

@@ -12,7 +12,8 @@ import pytest
 
 from app.services import Services
 from domain import cursors
-from domain.clicks import Click, ClickFilter, ClickKind, ClicksCommitted, Device
+from domain.click_filters import ClickFilter
+from domain.clicks import Click, ClickKind, ClicksCommitted, Device
 from domain.errors import BadCursor, Lagged
 from domain.feeds import GapReason
 from storage.ledgers import Ledger

@@ -1,0 +1,65 @@
+"""Which clicks are wanted, and where they are read."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import msgspec
+
+from domain.clicks import Click, ClickKind, Device
+from domain.paging import Page, Window
+
+
+class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which clicks are wanted: all given conditions hold; None is no condition, an empty one matches nothing.
+
+    Args:
+        link_ids: of any of these links.
+        kinds: of any of these kinds.
+        countries: ISO 3166-1 alpha-2 codes in capitals.
+        devices: with any of these devices.
+        tags: of a link that had any of these tags.
+        orphans: visits to slugs that do not exist, instead of clicks on links.
+    """
+
+    link_ids: frozenset[str] | None = None
+    kinds: frozenset[ClickKind] | None = None
+    countries: frozenset[str] | None = None
+    devices: frozenset[Device] | None = None
+    tags: frozenset[str] | None = None
+    orphans: bool = False
+
+    def matches(self, click: Click) -> bool:
+        """Whether `click` is wanted."""
+        return (
+            (click.link_id is None) is self.orphans
+            and (self.link_ids is None or click.link_id in self.link_ids)
+            and (self.kinds is None or click.kind in self.kinds)
+            and (self.countries is None or click.country in self.countries)
+            and (self.devices is None or click.device in self.devices)
+            and (self.tags is None or not self.tags.isdisjoint(click.tags))
+        )
+
+    def on(self, link_id: str) -> "ClickFilter":
+        """The same filter for the clicks of one link."""
+        wanted = self.link_ids is None or link_id in self.link_ids
+        return msgspec.structs.replace(self, link_ids=frozenset({link_id} if wanted else ()))
+
+
+EVERY_CLICK: Final = ClickFilter()
+ORPHANS: Final = ClickFilter(orphans=True)
+
+
+class Clicks(Protocol):
+    """Where clicks are read; raises errors.Unavailable while MongoDB is away."""
+
+    async def by_ids(self, workspace_id: str, click_ids: Sequence[str]) -> Mapping[str, Click]:
+        """Those that exist, by id."""
+        ...
+
+    async def page(self, workspace_id: str, wanted: ClickFilter, window: Window) -> Page[Click]:
+        """One stretch of the wanted clicks, newest first."""
+        ...
+
+    async def count(self, workspace_id: str, wanted: ClickFilter, *, limit: int) -> int:
+        """How many clicks are wanted; counts no further than `limit`."""
+        ...
