@@ -5,14 +5,14 @@ from typing import Any, Final
 
 import msgspec
 
-from domain import campaigns, edits, fields, instants, slugs
+from domain import campaigns, creations, fields, instants, slugs
 from domain.campaign_drafts import CampaignDraft, checked
 from domain.campaigns import Campaign, Channel, Conflict, UtmPolicy
 from domain.drafts import Draft
-from domain.edits import Workbench
 from domain.errors import Rejected, UserError, UserErrorCode
 from domain.links import Link
 from domain.utm import NAMES, Utm, merged
+from domain.workbenches import Workbench
 
 _ATTEMPTS: Final = 5
 
@@ -69,7 +69,9 @@ async def create_links(campaign_id: str, draft: Draft, bench: Workbench) -> list
     known = await campaigns.known([campaign_id], bench.workspace_id, bench.campaigns)
     campaign = campaigns.found(campaign_id, known)
     _refuse_of_channels(draft, campaign)
-    return await edits.create_many([_row(draft, campaign, channel) for channel in campaign.channels], bench)
+    return await creations.create_many(
+        [_row(draft, campaign, channel) for channel in campaign.channels], bench
+    )
 
 
 def _new(values: Mapping[str, Any], key: str, bench: Workbench) -> Campaign:

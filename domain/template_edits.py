@@ -4,13 +4,13 @@ from typing import Final
 
 import msgspec
 
-from domain import campaigns, edits, fields, ids, instants, template_drafts, templates
+from domain import campaigns, creations, fields, ids, instants, template_drafts, templates
 from domain.campaigns import Known
-from domain.edits import Workbench
 from domain.errors import UserErrorCode
 from domain.links import Link
 from domain.template_drafts import TemplateDraft
 from domain.templates import Template, Templates
+from domain.workbenches import Workbench
 
 _ATTEMPTS: Final = 5
 
@@ -66,7 +66,7 @@ def preview(template: Template, given: object, bench: Workbench, known: Known) -
     Raises:
         Rejected: with every variable that is missing or wrong, or what stands against the link.
     """
-    return edits.sketch(templates.render(template, given, bench.clock()), bench, known)
+    return creations.sketch(templates.render(template, given, bench.clock()), bench, known)
 
 
 async def _changed(old: Template, draft: TemplateDraft, bench: Workbench) -> Template:

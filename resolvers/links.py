@@ -2,7 +2,7 @@
 
 import strawberry
 
-from domain import addresses, edits, ids, links, paging, texts
+from domain import addresses, creations, edits, ids, links, paging, texts
 from domain.access import Scope
 from domain.errors import Rejected
 from resolvers.outcomes import outcome
@@ -53,14 +53,14 @@ class LinkMutations:
     @strawberry.mutation(description="Make one link.", metadata=_WRITE)
     async def create_link(self, info: Info, input: CreateLinkInput) -> LinkPayload:  # noqa: A002
         """All of it or nothing."""
-        made = await outcome(edits.create(input.to_domain(), await info.context.workbench()))
+        made = await outcome(creations.create(input.to_domain(), await info.context.workbench()))
         return LinkPayload.of(made, info.context)
 
     @strawberry.mutation(description="Make 1 to 1,000 links, each for itself.", metadata=_WRITE)
     async def create_links(self, info: Info, input: list[CreateLinkInput]) -> LinksPayload:  # noqa: A002
         """Each row succeeds or fails alone."""
         rows = [row.to_domain() for row in input]
-        made = await outcome(edits.create_many(rows, await info.context.workbench()))
+        made = await outcome(creations.create_many(rows, await info.context.workbench()))
         return LinksPayload.of(made, info.context)
 
     @strawberry.mutation(description="Change what is given of a link.", metadata=_WRITE)

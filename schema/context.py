@@ -14,7 +14,6 @@ from domain.access import Scope, Viewer
 from domain.campaigns import Campaign, Campaigns
 from domain.click_filters import Clicks
 from domain.clicks import Click, LinkStats, Stats
-from domain.edits import Workbench
 from domain.errors import Forbidden, Unauthenticated
 from domain.facts import Known
 from domain.feeds import ClickFeed
@@ -26,6 +25,7 @@ from domain.places import Places
 from domain.revisions import Revisions
 from domain.signals import SignalNews, Signals, SignalStore
 from domain.templates import Template, Templates
+from domain.workbenches import Workbench
 from domain.workspaces import Workspace, Workspaces
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain import edits, templates
+from domain import creations, templates
 from domain.access import Scope
 from domain.ids import of as id_of
 from domain.links import Link
@@ -287,7 +287,7 @@ async def test_the_links_of_a_template_get_a_suffix_where_their_slug_is_taken(ap
     slug = f"taken-{made['id'][-8:]}"
     await api.create(slug=slug)
     rows = [templates.render(kept, {"n": number, "s": slug}, api.context.clock()) for number in range(3)]
-    links = await edits.create_many(rows, await api.context.workbench())
+    links = await creations.create_many(rows, await api.context.workbench())
     assert all(isinstance(link, Link) for link in links)
     stored = [link for link in links if isinstance(link, Link)]
     assert [link.destination for link in stored] == [f"https://e.com/{number}" for number in range(3)]
