@@ -2,24 +2,35 @@
 
 import asyncio
 import importlib
-import inspect
 import os
-import re
 import resource
 import signal
 import socket
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn
 
-import msgspec
 import typer
 import uvloop
 
 from app import logging, serving
 from app.children import MISCONFIGURED
+from app.options import (
+    ApiPort,
+    ApiProcesses,
+    DataDir,
+    Fd,
+    Host,
+    Number,
+    Parent,
+    Playground,
+    RedirectPort,
+    RedirectProcesses,
+    ShortUrl,
+    WorkerPort,
+    WorkerProcesses,
+)
 from app.settings import Misconfigured, Settings
 
 _MODULES: Final = {"api": "app.api", "redirect": "app.redirecting", "worker": "app.working"}
@@ -33,38 +44,6 @@ _commands = typer.Typer(
     rich_markup_mode=None,
     help="Link management: one GraphQL graph, live clicks, a redirect that loses none.",
 )
-
-
-def _option(name: str) -> Any:
-    """The option of a setting; its help is the setting's line in Settings' docstring."""
-    described = re.search(rf"^ *{name}: (.+?)\.?$", inspect.getdoc(Settings) or "", re.MULTILINE)
-    default = {field.name: field.default for field in msgspec.structs.fields(Settings)}[name]
-    text = described[1] if described else name
-    return typer.Option(
-        f"--{name.replace('_', '-')}",
-        help=f"{text} [LINKGRAPH_{name.upper()}{'' if default is None else f', default {default}'}]",
-        show_default=False,
-    )
-
-
-DataDir = Annotated[Path | None, _option("data_dir")]
-Host = Annotated[str | None, _option("host")]
-ApiPort = Annotated[int | None, _option("api_port")]
-RedirectPort = Annotated[int | None, _option("redirect_port")]
-WorkerPort = Annotated[int | None, _option("worker_port")]
-ApiProcesses = Annotated[int | None, _option("api_processes")]
-RedirectProcesses = Annotated[int | None, _option("redirect_processes")]
-WorkerProcesses = Annotated[int | None, _option("worker_processes")]
-ShortUrl = Annotated[str | None, _option("short_url")]
-Playground = Annotated[
-    bool | None,
-    typer.Option(
-        "--playground/--no-playground", help="serve GraphiQL and introspection [LINKGRAPH_PLAYGROUND]"
-    ),
-]
-Number = Annotated[int | None, typer.Option(hidden=True)]
-Parent = Annotated[int | None, typer.Option(hidden=True)]
-Fd = Annotated[list[int] | None, typer.Option(hidden=True)]
 
 
 @_commands.command()
@@ -139,6 +118,33 @@ def worker(
 ) -> None:
     """Ship journals into the ledger, alone."""
     _run("worker", dict(locals()))
+
+
+@_commands.command()
+def seed(  # noqa: PLR0917 - options of a command
+    clicks: Annotated[int, typer.Option(min=0, help="how many clicks")] = 10_000,
+    links: Annotated[int, typer.Option(min=1, max=100_000, help="how many links")] = 200,
+    days: Annotated[
+        int, typer.Option(min=1, max=730, help="how many days, until now, they are spread over")
+    ] = 30,
+    workspace: Annotated[str | None, typer.Option(help="whose; default: the first workspace")] = None,
+    dice: Annotated[int, typer.Option(help="another number gives other clicks")] = 1,
+    data_dir: DataDir = None,
+    short_url: ShortUrl = None,
+) -> None:
+    """Fill a workspace with links, campaigns and clicks that look real, also while `serve` runs."""
+    from app import binaries, children, seeding
+
+    logging.configure("seed")
+    settings = _settings(dict(os.environ), {"data_dir": data_dir, "short_url": short_url})
+    work = seeding.run(settings, clicks=clicks, links=links, days=days, workspace_id=workspace, seed=dice)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(work)
+        except (seeding.Impossible, binaries.Missing, children.Failed) as error:
+            _refuse(str(error), 1)
+        except Misconfigured as error:
+            _refuse(str(error), MISCONFIGURED)
 
 
 @_commands.command()

@@ -85,6 +85,7 @@ async def running(data_dir: Path, *, cache_gb: float = 0.25) -> AsyncIterator[En
         children.Failed: an engine does not come up.
     """
     folder, sockets = _folders(data_dir)
+    mongodb_url, redis_url = urls(data_dir)
     mongodb = Child(_mongodb(folder, sockets / "mongodb.sock", cache_gb))
     redis = Child(_redis(folder, sockets / "redis.sock"))
     try:
@@ -93,8 +94,8 @@ async def running(data_dir: Path, *, cache_gb: float = 0.25) -> AsyncIterator[En
         yield Engines(
             mongodb=mongodb,
             redis=redis,
-            mongodb_url=_mongodb_url(sockets / "mongodb.sock"),
-            redis_url=f"unix://{quote(str(sockets / 'redis.sock'))}",
+            mongodb_url=mongodb_url,
+            redis_url=redis_url,
         )
     finally:
         await asyncio.gather(mongodb.stop(STOP_SECONDS), redis.stop(STOP_SECONDS))
@@ -102,6 +103,15 @@ async def running(data_dir: Path, *, cache_gb: float = 0.25) -> AsyncIterator[En
         if sockets != folder:
             with contextlib.suppress(OSError):  # it is only a leftover, and the next start uses it again
                 sockets.rmdir()
+
+
+def urls(data_dir: Path) -> tuple[str, str]:
+    """Where MongoDB and Redis of a data directory are reached while somebody runs them."""
+    _, sockets = _folders(data_dir)
+    return (
+        _mongodb_url(sockets / "mongodb.sock"),
+        f"unix://{quote(str(sockets / 'redis.sock'))}",
+    )
 
 
 def _mongodb(folder: Path, socket: Path, cache_gb: float) -> Program:

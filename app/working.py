@@ -4,9 +4,10 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from app import connections, serving, tasks
 from app.connections import Connections
@@ -40,8 +41,25 @@ async def run(
     metrics.watch("worker", counts)
     async with (
         connections.open(settings, "worker") as opened,
-        Ledger(opened.database, opened.clock) as ledger,
+        shipping(opened, counts, metrics.flushing()) as clicks,
     ):
+        await _ship(clicks, sockets, Operations(None, _readiness(opened, needs), metrics))
+    metrics.flush()
+
+
+@asynccontextmanager
+async def shipping(
+    opened: Connections, counts: Counts, *beside: Coroutine[Any, Any, None]
+) -> AsyncIterator[Clicks]:
+    """What ships journals into the ledger, with its slot and its news; ready to run.
+
+    Args:
+        opened: engines, and the settings that name the journals' folder.
+        counts: what happened so far.
+        beside: more to keep going meanwhile.
+    """
+    settings = opened.settings
+    async with Ledger(opened.database, opened.clock) as ledger:
         lease = Lease(Slots(opened.database), _owner(), counts)
         outbox = Outbox(Announcements(opened.redis, settings.mongodb_database), counts)
         clicks = Clicks(
@@ -53,10 +71,9 @@ async def run(
             counts=counts,
         )
         async with asyncio.TaskGroup() as group:  # should one of them fail, the process ends and is restarted
-            behind = [group.create_task(work) for work in (lease.keep(), outbox.keep(), metrics.flushing())]
-            await _ship(clicks, sockets, Operations(None, _readiness(opened, needs), metrics))
+            behind = [group.create_task(work) for work in (lease.keep(), outbox.keep(), *beside)]
+            yield clicks
             await tasks.end(behind)
-        metrics.flush()
         await _give_back(lease)
 
 
