@@ -1,13 +1,11 @@
 """Rules and variants as the API shows and takes them, and the decision about a visit."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 import strawberry
-from strawberry import UNSET
 
 from domain import instants, links, rules, variants, windows
 from domain.errors import BadRequest
@@ -17,7 +15,9 @@ from domain.places import Places
 from domain.visits import Visit
 from schema.clicks import Device, Outcome
 from schema.context import Context
-from schema.inputs import given, optional
+from schema.inputs import named, optional, written
+from schema.matches import MatchInput
+from schema.periods import PeriodInput
 from schema.scalars import JSON, DateTime, Url
 
 Weekday = windows.Weekday
@@ -89,11 +89,6 @@ class Decision:
         )
 
 
-def _named(name: str, description: str) -> Any:
-    """An optional field whose name is a word of Python."""
-    return strawberry.field(default=UNSET, description=description, name=name)
-
-
 @strawberry.input(description="One destination of several.")
 class VariantInput:
     """A variant as it is asked for."""
@@ -108,36 +103,17 @@ class VariantInput:
         return {"key": self.key, "destination": self.destination, "weight": weight}
 
 
-@strawberry.input(description="What is asked of a named value: everything given holds for one of its values.")
-class MatchInput:
-    """A match as it is asked for."""
-
-    name: str = strawberry.field(description="Whose value; in attributes, dots lead into objects.")
-    in_: list[str] | None = _named("in", "Its text is one of these.")
-    gte: float | None = optional("It is a number, and at least this.")
-    lt: float | None = optional("It is a number, and below this.")
-    exists: bool | None = optional("Whether there has to be a value.")
-
-
 @strawberry.input(description="Hours on days. One that ends before it begins lasts over midnight.")
 class TimeWindowInput:
     """A window of time as it is asked for."""
 
     days: list[Weekday] | None = optional("On which it begins; default: every day.")
-    from_: str | None = _named("from", 'Such as "09:00"; default "00:00".')
+    from_: str | None = named("from", 'Such as "09:00"; default "00:00".')
     to: str | None = optional('Not part of it, such as "17:30"; default "24:00".')
     timezone: str | None = strawberry.field(
         default="UTC",
         description='IANA name, or "VISITOR": that of the visitor\'s place, UTC where it is unknown.',
     )
-
-
-@strawberry.input(description="A period: `after` is part of it, `before` is not.")
-class PeriodInput:
-    """A period as it is asked for."""
-
-    after: DateTime | None = optional("From when on; default: ever since.")
-    before: DateTime | None = optional("Until when; default: for ever.")
 
 
 @strawberry.input(one_of=True, description="What is asked of a visit, in exactly one way.")
@@ -146,7 +122,7 @@ class ConditionInput:
 
     all: list["ConditionInput"] | None = optional("Every one of them holds.")
     any: list["ConditionInput"] | None = optional("One of them holds.")
-    not_: "ConditionInput | None" = _named("not", "It does not hold.")
+    not_: "ConditionInput | None" = named("not", "It does not hold.")
     continent: list[str] | None = optional("AF, AN, AS, EU, NA, OC, SA.")
     country: list[str] | None = optional('ISO 3166-1 alpha-2, such as "GB".')
     region: list[str] | None = optional('ISO 3166-2, such as "GB-ENG".')
@@ -169,7 +145,7 @@ class ConditionInput:
 
     def to_domain(self) -> Any:
         """What grammar.Budget judges: an object with one name."""
-        return _written(self)
+        return written(self)
 
 
 @strawberry.input(description="A rule: a condition, and one of destination, variants and block.")
@@ -246,15 +222,6 @@ async def explained(link: links.Link, visit: VisitInput, context: Context) -> De
     signals = await context.loaders.signals.load(context.viewer.workspace_id)
     known = msgspec.structs.replace(context.stores.known, signals={signals.id: dict(signals.values)})
     return Decision.of(*rules.explain(link, asked, known))
-
-
-def _written(value: Any) -> Any:
-    """An input as the JSON that it was: only what was given, by the API's names."""
-    if isinstance(value, list):
-        return [_written(each) for each in value]
-    if not dataclasses.is_dataclass(value):
-        return value
-    return {name.removesuffix("_"): _written(each) for name, each in given(value).items()}
 
 
 def _instant(text: str) -> int:
