@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-PREFIXES: Final = frozenset({"ws", "lnk", "tpl", "cmp", "clk", "key", "evt", "job"})
+PREFIXES: Final = frozenset({"ws", "lnk", "tpl", "cmp", "clk", "key", "evt", "job", "upl"})
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _DIGITS: Final = frozenset(_ALPHABET)
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
