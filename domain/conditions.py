@@ -4,26 +4,25 @@ Here are those that hold other conditions and those on named values; place, visi
 their own beside this one, which registers them all.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import ClassVar, Self
 
-import msgspec
-
-from domain import matches, place_conditions, time_conditions, visitor_conditions
+from domain import matches, place_conditions, tables, time_conditions, visitor_conditions
 from domain.errors import Rejected
 from domain.facts import Facts, Scalar
-from domain.grammar import KINDS, NESTING, Budget, Compiler, Condition, Json, named
+from domain.grammar import KINDS, NESTING, Asked, Budget, Compiler, Condition, Json, named
 from domain.matches import Match, refused
+from domain.tables import Bits, Table
 
 __all__ = ["KINDS", "Budget", "Compiler", "place_conditions", "time_conditions", "visitor_conditions"]
 
 
-def asked_by(when: Mapping[str, Json]) -> Iterator[str]:
-    """Names of the attributes of a Visit that a condition and those inside it are decided by."""
+def names_of(when: Mapping[str, Json]) -> Iterator[str]:
+    """The name of a condition and of those inside it."""
     for name, value in when.items():
-        yield from KINDS[name].ASKS
+        yield name
         for inner in _inside(name, value):
-            yield from asked_by(inner)
+            yield from names_of(inner)
 
 
 def languages_of(when: Mapping[str, Json]) -> Iterator[str]:
@@ -41,8 +40,7 @@ def _inside(name: str, value: Json) -> list[Json]:
     return value if isinstance(value, list) else [value]
 
 
-class _Several(msgspec.Struct, frozen=True):
-    ASKS: ClassVar[tuple[str, ...]] = ()
+class _Several(Asked, frozen=True):
     tests: tuple[Callable[[Facts], bool], ...]
     """What the conditions inside answer, bound once."""
 
@@ -91,10 +89,9 @@ class AnyOf(_Several, frozen=True):
 
 
 @named("not")
-class Not(msgspec.Struct, frozen=True):
+class Not(Asked, frozen=True):
     """It does not hold."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ()
     part: Condition
 
     @classmethod
@@ -115,8 +112,11 @@ class Not(msgspec.Struct, frozen=True):
         """Nothing but conditions."""
 
 
-class _Named(msgspec.Struct, frozen=True):
+class _Named(Asked, frozen=True):
     """A named value is as the match asks."""
+
+    READS: ClassVar[Callable[[Facts, str], Sequence[Scalar]]]
+    """Gives the values of a name."""
 
     name: str
     match: Match
@@ -131,51 +131,45 @@ class _Named(msgspec.Struct, frozen=True):
         """The match of the name."""
         return cls(value["name"], matches.of(value))
 
+    @classmethod
+    def tables(cls, bits: Bits[Self]) -> list[Table]:
+        """One look for each name."""
+        of_name: dict[str, list[tuple[Match, int]]] = {}
+        for condition, bit in bits:
+            of_name.setdefault(condition.name, []).append((condition.match, bit))
+        return [tables.by_match(cls._reader(name), asked) for name, asked in of_name.items()]
 
-def _shown(values: Iterable[Scalar]) -> str:
-    return ", ".join(repr(matches.written(value)[:50]) for value in values)
+    def matches(self, facts: Facts) -> bool:
+        """Of several values any."""
+        return self.match.holds(type(self).READS(facts, self.name))
+
+    def sees(self, facts: Facts) -> str:
+        """Its values."""
+        values = type(self).READS(facts, self.name)
+        return ", ".join(repr(matches.written(value)[:50]) for value in values)
+
+    @classmethod
+    def _reader(cls, name: str) -> Callable[[Facts], Sequence[Scalar]]:
+        read = cls.READS
+        return lambda facts: read(facts, name)
 
 
 @named("query")
 class Query(_Named, frozen=True):
-    """A parameter of the short link's query."""
+    """A parameter of the short link's query; of a repeated one any value."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("query",)
-
-    def matches(self, facts: Facts) -> bool:
-        """Of a repeated parameter any value."""
-        return self.match.holds(facts.parameters.get(self.name, ()))
-
-    def sees(self, facts: Facts) -> str:
-        """Its values."""
-        return _shown(facts.parameters.get(self.name, ()))
+    READS = Facts.parameter
 
 
 @named("attribute")
 class Attribute(_Named, frozen=True):
-    """An attribute of the link; dots lead into objects."""
+    """An attribute of the link; dots lead into objects, and of a list any value counts."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ()
-
-    def matches(self, facts: Facts) -> bool:
-        """Of a list any value."""
-        return self.match.holds(facts.attribute(self.name))
-
-    def sees(self, facts: Facts) -> str:
-        """Its values."""
-        return _shown(facts.attribute(self.name))
+    READS = Facts.attribute
 
 
 @named("signal")
 class Signal(_Named, frozen=True):
-    """A signal of the workspace, see domain.signals."""
+    """A signal of the workspace at this moment, see domain.signals; before one is set, it does not exist."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("signals",)
-
-    def matches(self, facts: Facts) -> bool:
-        """Its value at this moment; before one is set, it does not exist."""
-        return self.match.holds(facts.signal(self.name))
-
-    def sees(self, facts: Facts) -> str:
-        """Its value."""
-        return _shown(facts.signal(self.name))
+    READS = Facts.signal

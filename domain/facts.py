@@ -24,19 +24,16 @@ class Known(msgspec.Struct, frozen=True):
     Args:
         agents: reads an agent string, see agents.Agents.read.
         signals: values by workspace and name; whoever owns it may change it meanwhile.
-        matched: which rule matched lately, by what was asked; see rules.decide.
+        matched: which rule matched lately, see plans.Plan.
     """
 
     agents: Callable[[str], Agent]
     signals: Mapping[str, Mapping[str, Scalar]] = {}
-    matched: dict[tuple[bytes, Any], int] = msgspec.field(default_factory=dict)
+    matched: dict[tuple[bytes, int], int] = msgspec.field(default_factory=dict)
 
 
 class Facts:
-    """The facts of one visit.
-
-    They are plain attributes from the second time on that they are asked for: the rules of a link ask for the
-    same few facts again and again, on the hot path.
+    """The facts of one visit, worked out when they are asked for.
 
     Args:
         visit: the visit.
@@ -45,6 +42,8 @@ class Facts:
         known: see Known.
         workspace_id: whose signals count.
     """
+
+    __slots__ = ("_known", "_offered", "_parameters", "_workspace_id", "attributes", "visit")
 
     def __init__(
         self,
@@ -55,61 +54,64 @@ class Facts:
         workspace_id: str,
     ) -> None:
         self.visit = visit
-        self.country = visit.country
-        self.region = visit.region
         self.attributes = attributes
         self._offered = offered
         self._known = known
         self._workspace_id = workspace_id
-        self._clocks: dict[str, int] = {}
+        self._parameters: dict[str, list[str]] | None = None
 
-    @functools.cached_property
+    @property
+    def country(self) -> str:
+        """Where the visitor's address is."""
+        return self.visit.country
+
+    @property
+    def region(self) -> str:
+        """In which subdivision of its country."""
+        return self.visit.region
+
+    @property
     def agent(self) -> Agent:
         """What the visitor's agent tells."""
         return self._known.agents(self.visit.agent)
 
-    @functools.cached_property
+    @property
     def device(self) -> str:
         """What the visitor holds."""
         return self.agent.device.value
 
-    @functools.cached_property
+    @property
     def os(self) -> str:
         """The family of the visitor's system in folded case, or empty."""
         return (self.agent.os or "").casefold()
 
-    @functools.cached_property
+    @property
     def browser(self) -> str:
         """The family of the visitor's browser in folded case, or empty."""
         return (self.agent.browser or "").casefold()
 
-    @functools.cached_property
+    @property
     def continent(self) -> str:
         """The continent of the visitor's country, or empty."""
         return BY_COUNTRY.get(self.visit.country, "")
 
-    @functools.cached_property
+    @property
     def city(self) -> str:
         """The visitor's city in folded case."""
         return self.visit.city.casefold()
 
-    @functools.cached_property
+    @property
     def languages(self) -> frozenset[str]:
         """What the link offers of the language that the visitor prefers among its, see languages.chosen."""
         return languages.chosen(self.visit.languages, self._offered)
 
-    @functools.cached_property
-    def referrers(self) -> frozenset[str]:
-        """The host that the visitor comes from, with its parent domains."""
-        return hosts_of(self.visit.referrer)
-
-    @functools.cached_property
-    def parameters(self) -> Mapping[str, Sequence[str]]:
-        """The values of each parameter of the visit's query, in order."""
-        found: dict[str, list[str]] = {}
-        for name, value in _pairs(self.visit.query) if self.visit.query else ():
-            found.setdefault(name, []).append(value)
-        return found
+    def parameter(self, name: str) -> Sequence[Scalar]:
+        """The values of a parameter of the visit's query, in order."""
+        if self._parameters is None:
+            self._parameters = {}
+            for each, value in _pairs(self.visit.query) if self.visit.query else ():
+                self._parameters.setdefault(each, []).append(value)
+        return self._parameters.get(name, ())
 
     def signal(self, name: str) -> Sequence[Scalar]:
         """The value of a signal of the workspace, or none."""
@@ -118,10 +120,7 @@ class Facts:
 
     def minute(self, zone: str) -> int:
         """The minute of the week that clocks in `zone` show, see windows.local."""
-        minute = self._clocks.get(zone)
-        if minute is None:
-            minute = self._clocks[zone] = windows.local(zone, self.visit.at_ms)
-        return minute
+        return windows.local(zone, self.visit.at_ms)
 
     def attribute(self, path: str) -> Sequence[Scalar]:
         """The values of an attribute of the link: one, those of a list, or none; dots lead into objects."""
@@ -152,5 +151,8 @@ def number_of(address: str) -> tuple[int, int] | None:
 
 
 def _pairs(query: str) -> list[tuple[str, str]]:
-    capped = "&".join(query.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS])
+    parts = query.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]
+    if "%" not in query and "+" not in query:  # nothing to decode, as in most queries
+        return [(name, value) for name, _, value in (part.partition("=") for part in parts if part)]
+    capped = "&".join(parts)
     return parse_qsl(capped, keep_blank_values=True, errors="replace")

@@ -10,9 +10,11 @@ from typing import Any, ClassVar, Final, Protocol, Self, TypeVar
 
 import msgspec
 
+from domain import tables
 from domain.errors import Rejected, UserError, UserErrorCode
 from domain.facts import Facts
 from domain.matches import listed, refused
+from domain.tables import Bits, Table
 
 Json = Any
 MAX_DEPTH: Final = 5
@@ -39,8 +41,10 @@ class Condition(Protocol):
 class Kind(Condition, Protocol):
     """A class of conditions."""
 
-    ASKS: ClassVar[tuple[str, ...]]
-    """Names of Visit's attributes that decide it, besides link and other conditions; or "signals"."""
+    DEAR: ClassVar[bool]
+    """Whether its fact takes long to find out, so that it is asked only where nothing else decides."""
+    DRAWS: ClassVar[bool]
+    """Whether the name of its rule has a say."""
 
     @classmethod
     def checked(cls, given: Json, budget: "Budget") -> Json:
@@ -50,6 +54,11 @@ class Kind(Condition, Protocol):
     @classmethod
     def of(cls, value: Json, compiler: "Compiler") -> Self:
         """The condition of a canonical value."""
+        ...
+
+    @classmethod
+    def tables(cls, bits: Bits[Any]) -> list[Table]:
+        """Tables that answer conditions of this kind together, as their `matches` would."""
         ...
 
 
@@ -164,11 +173,22 @@ class Compiler(msgspec.Struct, frozen=True):
         return watched
 
 
-class OneOf(msgspec.Struct, frozen=True):
+class Asked(msgspec.Struct, frozen=True):
+    """What kinds of conditions are that know no better: asked one by one."""
+
+    DEAR: ClassVar[bool] = False
+    DRAWS: ClassVar[bool] = False
+
+    @classmethod
+    def tables(cls, bits: Bits[Any]) -> list[Table]:
+        """One that asks each."""
+        return [tables.asking([(condition.matches, bit) for condition, bit in bits])]
+
+
+class OneOf(Asked, frozen=True):
     """A fact of the visit is one of the values: what many conditions are."""
 
     values: frozenset[str]
-    ASKS: ClassVar[tuple[str, ...]]
     LOOKS_AT: ClassVar["attrgetter[str]"]
     """The fact."""
     FOLDS: ClassVar[bool] = False
@@ -195,6 +215,11 @@ class OneOf(msgspec.Struct, frozen=True):
     def of(cls, value: Json, _compiler: "Compiler") -> Self:
         """The set of the values."""
         return cls(frozenset(each.casefold() if cls.FOLDS else each for each in value))
+
+    @classmethod
+    def tables(cls, bits: Bits[Any]) -> list[Table]:
+        """One look at the fact."""
+        return [tables.by_value(cls.LOOKS_AT, [(condition.values, bit) for condition, bit in bits])]
 
     def matches(self, facts: Facts) -> bool:
         """Whether the fact is among them."""

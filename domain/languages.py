@@ -2,12 +2,14 @@
 
 import functools
 import re
+from operator import itemgetter
 from typing import Final
 
 _RANGE: Final = re.compile(
     r"\s*([a-z]{2,8}(?:-[a-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.IGNORECASE
 )
 _MAX_CHARACTERS: Final = 256
+_weight: Final = itemgetter(0)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -32,8 +34,7 @@ def chosen(header: str, offered: frozenset[str]) -> frozenset[str]:
         All that stand for the preferred language: "de" and "de-at" for de-AT.
     """
     for tag in _by_preference(header):
-        subtags = tag.lower().split("-")
-        found = offered & {"-".join(subtags[:end]) for end in range(1, len(subtags) + 1)}
+        found = offered & _standing_for(tag)
         if found:
             return found
     return frozenset()
@@ -41,13 +42,22 @@ def chosen(header: str, offered: frozenset[str]) -> frozenset[str]:
 
 def _by_preference(header: str) -> list[str]:
     """The tags of a header, the highest weight first, of equals the first one; see `preferred`."""
-    weighed = []
-    for part in header[:_MAX_CHARACTERS].split(","):
-        match = _RANGE.fullmatch(part)
-        weight = float(match[2] or 1) if match else 0.0
-        if match and weight > 0:
-            weighed.append((weight, match[1]))
-    return [tag for _, tag in sorted(weighed, key=lambda each: -each[0])]
+    weighed = [_weighed(part) for part in header[:_MAX_CHARACTERS].split(",")]
+    return [tag for weight, tag in sorted(weighed, key=_weight, reverse=True) if weight > 0]
+
+
+@functools.lru_cache(maxsize=4096)
+def _weighed(part: str) -> tuple[float, str]:
+    """Weight and tag of one part of a header: the parts of headers that differ are often the same."""
+    match = _RANGE.fullmatch(part)
+    return (float(match[2] or 1), match[1]) if match else (0.0, "")
+
+
+@functools.lru_cache(maxsize=4096)
+def _standing_for(tag: str) -> frozenset[str]:
+    """The tags that stand for one, in lower case: "de" and "de-at" for de-AT."""
+    subtags = tag.lower().split("-")
+    return frozenset("-".join(subtags[:end]) for end in range(1, len(subtags) + 1))
 
 
 def usual(tag: str) -> str:

@@ -30,6 +30,11 @@ class Match(msgspec.Struct, frozen=True):
     below: float | None = None
     exists: bool | None = None
 
+    @property
+    def ranged(self) -> bool:
+        """Whether it asks for a number."""
+        return self.least is not None or self.below is not None
+
     def holds(self, values: Sequence[Scalar]) -> bool:
         """Whether what is asked holds for any of these values, or for their absence."""
         if not values:
@@ -39,9 +44,9 @@ class Match(msgspec.Struct, frozen=True):
     def _fits(self, value: Scalar) -> bool:
         if self.among is not None and written(value) not in self.among:
             return False
-        if self.least is None and self.below is None:
+        if not self.ranged:
             return True
-        number = _number(value)
+        number = number_of(value)
         return (
             number is not None
             and (self.least is None or number >= self.least)
@@ -123,7 +128,8 @@ def _bound(given: Any, name: str) -> float:
     return float(given)
 
 
-def _number(value: Scalar) -> float | None:
+def number_of(value: Scalar) -> float | None:
+    """A value as a finite number; None where it is none, as truths are."""
     if isinstance(value, bool):
         return None
     try:

@@ -4,15 +4,14 @@ import re
 from bisect import bisect_right
 from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 from operator import attrgetter
-from typing import ClassVar, Final, Self
+from typing import Final, Self
 
-import msgspec
-
-from domain import continents
+from domain import continents, tables
 from domain import facts as seen
 from domain.facts import Facts
-from domain.grammar import Budget, Compiler, Json, OneOf, named
+from domain.grammar import Asked, Budget, Compiler, Json, OneOf, named
 from domain.matches import listed, refused
+from domain.tables import Bits, Table
 
 _REGION: Final = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 
@@ -21,7 +20,6 @@ _REGION: Final = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}")
 class Continent(OneOf, frozen=True):
     """Where the visitor's country is."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("country",)
     LOOKS_AT = attrgetter("continent")
     PROBLEM = "is no continent; there are AF, AN, AS, EU, NA, OC and SA."
 
@@ -35,7 +33,6 @@ class Continent(OneOf, frozen=True):
 class Country(OneOf, frozen=True):
     """Where the visitor's address is, ISO 3166-1 alpha-2."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("country",)
     LOOKS_AT = attrgetter("country")
     PROBLEM = "is no country of ISO 3166-1, as GB and DE are."
 
@@ -49,7 +46,6 @@ class Country(OneOf, frozen=True):
 class Region(OneOf, frozen=True):
     """In which subdivision of its country, ISO 3166-2."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("region",)
     LOOKS_AT = attrgetter("region")
     PROBLEM = "is no region of ISO 3166-2, as GB-ENG and US-CA are."
 
@@ -63,13 +59,12 @@ class Region(OneOf, frozen=True):
 class City(OneOf, frozen=True):
     """In which city, by its English name; case does not count."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("city",)
     LOOKS_AT = attrgetter("city")
     FOLDS = True
 
 
 @named("ip")
-class Ip(msgspec.Struct, frozen=True):
+class Ip(Asked, frozen=True):
     """The visitor's address is in one of the networks; it is used for this and forgotten.
 
     Args:
@@ -77,7 +72,6 @@ class Ip(msgspec.Struct, frozen=True):
         ends: last numbers of the same networks.
     """
 
-    ASKS: ClassVar[tuple[str, ...]] = ("address",)
     starts: tuple[tuple[int, int], ...]
     ends: tuple[tuple[int, int], ...]
 
@@ -104,6 +98,16 @@ class Ip(msgspec.Struct, frozen=True):
             tuple((each.version, int(each.network_address)) for each in whole),
             tuple((each.version, int(each.broadcast_address)) for each in whole),
         )
+
+    @classmethod
+    def tables(cls, bits: Bits[Self]) -> list[Table]:
+        """One search among all networks."""
+        spans = [
+            (start, (version, last + 1), bit)
+            for condition, bit in bits
+            for start, (version, last) in zip(condition.starts, condition.ends, strict=True)
+        ]
+        return [tables.by_span(lambda facts: seen.number_of(facts.visit.address), spans)]
 
     def matches(self, facts: Facts) -> bool:
         """A search among the sorted networks."""

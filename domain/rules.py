@@ -1,30 +1,25 @@
 """Where a visit goes: the route of a link version, and the decision that a visit gets on it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import blake2b
-from operator import attrgetter
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
 import ada_url
 import msgspec
 
-from domain import conditions, hostnames, utm, variants
+from domain import conditions, hostnames, plans, utm, variants
 from domain.errors import Rejected
 from domain.facts import Facts, Known
 from domain.grammar import Budget, Compiler, Condition, Watched
 from domain.links import Link, Rule
+from domain.plans import Matched, Plan
 from domain.variants import Draw, Variant
 from domain.visits import Outcome, Visit, VisitRecord
 
 FORWARDED_BYTES: Final = 2_048
 """Cap of what a visitor's query may add to a destination; a parameter beyond it is left out whole."""
 FORWARDED_PARAMETERS: Final = 64
-REMEMBERED: Final = 8_192
-"""Visits whose rule a process remembers, of all links together; when they are too many it forgets all."""
-REMEMBERED_QUERY: Final = 256
-"""A visit with a longer query is not remembered: nobody shall fill our memory with them."""
 QR_PARAMETER: Final = "qr"
 """`?qr=1` on a short link marks a scan; it is ours and is not forwarded."""
 
@@ -54,11 +49,17 @@ class Split(msgspec.Struct, frozen=True):
     decisions: tuple[Decision, ...]
 
 
-class Branch(msgspec.Struct, frozen=True):
-    """A rule, ready to be asked: for whom it decides, and what."""
+class Chain(msgspec.Struct, frozen=True):
+    """Rules as they are written, asked one after the other: what `explain` watches."""
 
-    when: Condition
-    leads: Decision | Split
+    conditions: tuple[Condition, ...]
+
+    def first(self, facts: Facts, _matched: Matched) -> int:
+        """The place of the first rule that matches; behind the last where none does."""
+        for place, condition in enumerate(self.conditions):
+            if condition.matches(facts):
+                return place
+        return len(self.conditions)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +67,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         settled: the decision of every visit, at any moment; None where clock, query or visitor have a say.
-        leads: what a visit gets that no rule matches.
-        branches: the rules, in their order.
+        rules: finds the first rule that matches; None: there are no rules.
+        ends: what each rule leads to, and behind the last what a visit gets that no rule matches.
         attributes: the link's, where rules may ask for them.
         offered: every language that its rules name, in lower case.
-        asks: picks what its rules ask of a visit, where that is worth remembering.
-        fingerprint: tells these rules and attributes from all others.
         starts_ms: from when on visitors are let through, milliseconds since the Unix epoch; None: always.
         expires_ms: until when; None: for good.
         closed: why the link is closed whatever the time is; None: it is not.
@@ -80,12 +79,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     workspace_id: str
     link_id: str
     link_version: int
-    leads: Decision | Split
-    branches: tuple[Branch, ...]
+    rules: Plan | Chain | None
+    ends: tuple[Decision | Split, ...]
     attributes: Mapping[str, Any]
     offered: frozenset[str]
-    asks: Callable[[Visit], Any] | None
-    fingerprint: bytes
     forward_query: bool
     starts_ms: int | None
     expires_ms: int | None
@@ -129,18 +126,17 @@ def route(link: Link, watched: list[Watched] | None = None) -> Route:
     Raises:
         Damaged: a stored rule is none.
     """
-    branches = _branches(link, watched)
-    asks = None if watched is not None else _asks(link)
     made = Route(
         workspace_id=link.workspace_id,
         link_id=link.id,
         link_version=link.version,
-        leads=_leads(link, link.destination, link.variants),
-        branches=branches,
+        rules=_rules(link, watched),
+        ends=(
+            *(_rule_leads(link, rule) for rule in link.rules),
+            _leads(link, link.destination, link.variants),
+        ),
         attributes=link.attributes if link.rules else {},
         offered=frozenset(name for rule in link.rules for name in conditions.languages_of(rule.when)),
-        asks=asks,
-        fingerprint=b"" if asks is None else _fingerprint(link),
         forward_query=link.forward_query,
         starts_ms=_ms(link.starts_at),
         expires_ms=_ms(link.expires_at),
@@ -162,7 +158,7 @@ def decide(route: Route, visit: Visit, known: Known) -> Decision:
         return _turned_away(route, Outcome.EXPIRED)
     if route.starts_ms is not None and visit.at_ms < route.starts_ms:
         return Decision(Outcome.NOT_STARTED)
-    leads = _matched(route, visit, known) if route.branches else route.leads
+    leads = route.ends[-1] if route.rules is None else _matched(route, route.rules, visit, known)
     decision = leads.decisions[leads.draw.winner(visit.draws_as)] if isinstance(leads, Split) else leads
     if route.forward_query and visit.query and decision.destination is not None:
         destination = forwarded(decision.destination, visit.query)
@@ -252,65 +248,31 @@ def _settled(route: Route) -> Decision | None:
     if route.closed is not None:
         return _turned_away(route, route.closed)
     by_clock = route.starts_ms is not None or route.expires_ms is not None
-    if by_clock or route.forward_query or route.branches or isinstance(route.leads, Split):
+    (*others, leads) = route.ends
+    if by_clock or route.forward_query or others or isinstance(leads, Split):
         return None
-    return route.leads
+    return leads
 
 
-def _matched(route: Route, visit: Visit, known: Known) -> Decision | Split:
-    """What the first rule that matches leads to.
-
-    Rules are functions of what they ask of a visit, and many visits to a link are alike in that: which rule
-    matched is remembered. Busy links gain most, and they are those that a redirect's throughput depends on.
-    """
-    if route.asks is None or len(visit.query) > REMEMBERED_QUERY:
-        place = _first(route, visit, known)
-    else:
-        key = (route.fingerprint, route.asks(visit))
-        place = known.matched.get(key, -1)
-        if place < 0:
-            if len(known.matched) >= REMEMBERED:
-                known.matched.clear()
-            place = known.matched[key] = _first(route, visit, known)
-    return route.branches[place].leads if place < len(route.branches) else route.leads
-
-
-def _first(route: Route, visit: Visit, known: Known) -> int:
-    """The place of the first rule that matches; behind the last where none does."""
+def _matched(route: Route, asked: Plan | Chain, visit: Visit, known: Known) -> Decision | Split:
+    """What the first rule that matches leads to."""
     facts = Facts(visit, route.attributes, route.offered, known, route.workspace_id)
-    for place, branch in enumerate(route.branches):
-        if branch.when.matches(facts):
-            return place
-    return len(route.branches)
+    return route.ends[asked.first(facts, known.matched)]
 
 
-def _asks(link: Link) -> Callable[[Visit], Any] | None:
-    """What the rules ask of a visit; None where that is not enough, or nobody would come twice."""
-    names = {name for rule in link.rules for name in conditions.asked_by(rule.when)}
-    if not link.rules or names & {"draws_as", "at_ms", "signals"}:
-        return None
-    return attrgetter("purpose", *sorted(names))
-
-
-def _fingerprint(link: Link) -> bytes:
-    content = repr((link.id, link.rules, link.attributes))  # whatever a database driver calls its integers
-    return blake2b(content.encode(errors="replace"), digest_size=16).digest()
-
-
-def _branches(link: Link, watched: list[Watched] | None) -> tuple[Branch, ...]:
+def _rules(link: Link, watched: list[Watched] | None) -> Plan | Chain | None:
     if not link.rules:
-        return ()
+        return None
     budget = Budget()
     try:
         asked = [budget.checked(rule.when) for rule in link.rules]
     except Rejected as rejected:
         raise Damaged(f"{link.id}: a rule cannot be read: {rejected}") from rejected
-    return tuple(
-        Branch(
-            Compiler((link.id, rule.name), watched, f"{rule.name}:").compile(when), _rule_leads(link, rule)
-        )
-        for rule, when in zip(link.rules, asked, strict=True)
-    )
+    compilers = [Compiler((link.id, rule.name), watched, f"{rule.name}:") for rule in link.rules]
+    each = list(zip(asked, compilers, strict=True))
+    if watched is None:
+        return plans.plan(each, link.attributes)
+    return Chain(tuple(compiler.compile(when) for when, compiler in each))
 
 
 def _rule_leads(link: Link, rule: Rule) -> Decision | Split:

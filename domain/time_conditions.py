@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
-import msgspec
-
-from domain import instants, windows
+from domain import instants, tables, windows
 from domain.facts import Facts
-from domain.grammar import Budget, Compiler, Json, named
+from domain.grammar import Asked, Budget, Compiler, Json, named
 from domain.matches import refused
+from domain.tables import Bits, Table
 from domain.windows import DAY_MINUTES, Weekday, Window
 
 VISITOR_ZONE: Final = "VISITOR"
@@ -18,7 +17,7 @@ _WHOLE_DAY: Final = {"from": "00:00", "to": "24:00"}
 
 
 @named("time")
-class Time(msgspec.Struct, frozen=True):
+class Time(Asked, frozen=True):
     """It is one of these hours of one of these days (see windows.Window).
 
     Args:
@@ -26,7 +25,6 @@ class Time(msgspec.Struct, frozen=True):
         zone: IANA name; empty: the visitor's.
     """
 
-    ASKS: ClassVar[tuple[str, ...]] = ("minute", "timezone")
     window: Window
     zone: str
 
@@ -60,6 +58,14 @@ class Time(msgspec.Struct, frozen=True):
         zone = "" if value["timezone"] == VISITOR_ZONE else value["timezone"]
         return cls(windows.window(map(Weekday, value["days"]), start, end), zone)
 
+    @classmethod
+    def tables(cls, bits: Bits[Self]) -> list[Table]:
+        """Asked once a minute, those in the visitor's zone for each zone."""
+        table = tables.asking([(condition.matches, bit) for condition, bit in bits])
+        if all(condition.zone for condition, _ in bits):
+            return [tables.once_a_minute(table, lambda _: "")]
+        return [tables.once_a_minute(table, lambda facts: facts.visit.timezone)]
+
     def matches(self, facts: Facts) -> bool:
         """By the clocks of the zone."""
         return self.window.contains(facts.minute(self.zone or facts.visit.timezone or "UTC"))
@@ -72,10 +78,9 @@ class Time(msgspec.Struct, frozen=True):
 
 
 @named("between")
-class Between(msgspec.Struct, frozen=True):
+class Between(Asked, frozen=True):
     """The visit is at `after` or later, and before `before`; milliseconds since the Unix epoch."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("at_ms",)
     after: float
     before: float
 
@@ -96,6 +101,12 @@ class Between(msgspec.Struct, frozen=True):
         """Numbers; an end that is missing is infinitely far away."""
         ends = {name: instants.milliseconds(instants.parsed(value[name])) for name in value}
         return cls(ends.get("after", float("-inf")), ends.get("before", float("inf")))
+
+    @classmethod
+    def tables(cls, bits: Bits[Self]) -> list[Table]:
+        """One search among all ends."""
+        spans = [(condition.after, condition.before, bit) for condition, bit in bits]
+        return [tables.by_span(lambda facts: facts.visit.at_ms, spans)]
 
     def matches(self, facts: Facts) -> bool:
         """By the redirect's clock."""

@@ -6,13 +6,13 @@ from operator import attrgetter
 from typing import ClassVar, Final, Self
 
 import ada_url
-import msgspec
 
-from domain import languages, variants
+from domain import languages, tables, variants
 from domain.clicks import Device as Devices
-from domain.facts import Facts
-from domain.grammar import Budget, Compiler, Json, OneOf, named
+from domain.facts import Facts, hosts_of
+from domain.grammar import Asked, Budget, Compiler, Json, OneOf, named
 from domain.matches import listed, refused
+from domain.tables import Bits, Table
 
 _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 
@@ -21,7 +21,7 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 class Device(OneOf, frozen=True):
     """What the visitor holds."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("agent",)
+    DEAR: ClassVar[bool] = True
     LOOKS_AT = attrgetter("device")
     PROBLEM = f"is no device; there are {', '.join(Devices)}."
 
@@ -35,7 +35,7 @@ class Device(OneOf, frozen=True):
 class Os(OneOf, frozen=True):
     """The family of the visitor's system, as Click.os has it; case does not count."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("agent",)
+    DEAR: ClassVar[bool] = True
     LOOKS_AT = attrgetter("os")
     FOLDS = True
 
@@ -44,13 +44,13 @@ class Os(OneOf, frozen=True):
 class Browser(OneOf, frozen=True):
     """The family of the visitor's browser, as Click.browser has it; case does not count."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("agent",)
+    DEAR: ClassVar[bool] = True
     LOOKS_AT = attrgetter("browser")
     FOLDS = True
 
 
 @named("language")
-class Language(msgspec.Struct, frozen=True):
+class Language(Asked, frozen=True):
     """Of the languages that the link's rules name, the one the visitor prefers is among these.
 
     A name stands for its variants too: "de" for de-AT (RFC 4647, section 3.3.1, basic filtering).
@@ -59,7 +59,6 @@ class Language(msgspec.Struct, frozen=True):
         values: languages in lower case.
     """
 
-    ASKS: ClassVar[tuple[str, ...]] = ("languages",)
     values: frozenset[str]
 
     @classmethod
@@ -79,6 +78,12 @@ class Language(msgspec.Struct, frozen=True):
         """In lower case."""
         return cls(frozenset(each.lower() for each in value))
 
+    @classmethod
+    def tables(cls, bits: Bits[Self]) -> list[Table]:
+        """One look at what is preferred."""
+        values = [(condition.values, bit) for condition, bit in bits]
+        return [tables.by_values(lambda facts: facts.languages, values)]
+
     def matches(self, facts: Facts) -> bool:
         """Judged among everything the link offers."""
         return not self.values.isdisjoint(facts.languages)
@@ -92,7 +97,6 @@ class Language(msgspec.Struct, frozen=True):
 class Referrer(OneOf, frozen=True):
     """The visitor comes from one of these hosts, or from a subdomain of one."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("referrer",)
     LOOKS_AT = attrgetter("visit.referrer")
     PROBLEM = "is no host name, as news.example.org and example.org are."
 
@@ -106,16 +110,23 @@ class Referrer(OneOf, frozen=True):
         alone = url.href in (f"https://{url.hostname}", f"https://{url.hostname}/") and "/" not in value
         return str(url.hostname).rstrip(".") if alone else None
 
+    @classmethod
+    def tables(cls, bits: Bits[Self]) -> list[Table]:
+        """One look at the host and its parents."""
+        values = [(condition.values, bit) for condition, bit in bits]
+        return [tables.by_host(lambda facts: facts.visit.referrer, values)]
+
     def matches(self, facts: Facts) -> bool:
         """The host itself or a parent of it."""
-        return not self.values.isdisjoint(facts.referrers)
+        return not self.values.isdisjoint(hosts_of(facts.visit.referrer))
 
 
 @named("percent")
-class Percent(msgspec.Struct, frozen=True):
+class Percent(Asked, frozen=True):
     """The visitor is among this share of all; who is among 10 % is among 20 % of the same rule too."""
 
-    ASKS: ClassVar[tuple[str, ...]] = ("draws_as",)
+    DEAR: ClassVar[bool] = True
+    DRAWS: ClassVar[bool] = True
     share: float
     seed: blake2b
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import conditions, grammar, rules, windows
+from domain import conditions, grammar, plans, rules, windows
 from domain.agents import Agents
 from domain.errors import Rejected
-from domain.facts import Facts, Known
+from domain.facts import Facts, Known, Scalar
 from domain.grammar import Budget, Compiler
 from domain.links import Link, Rule
 from domain.variants import Variant
@@ -23,15 +23,15 @@ Json = Mapping[str, Any]
 
 
 def holds(when: Json, at: datetime = NOON, attributes: Json | None = None, **seen: Any) -> bool:
-    """Whether a condition matches a visit that is described by Visit's fields."""
+    """Whether a condition matches a visit that is described by Visit's fields, asked alone and by table."""
     checked = Budget().checked(when)
     offered = frozenset(conditions.languages_of(checked))
     visit = Visit(at_ms=int(at.timestamp() * 1000), **seen)
-    return (
-        Compiler(("lnk_01", "r"))
-        .compile(checked)
-        .matches(Facts(visit, attributes or {}, offered, KNOWN, "ws_01"))
-    )
+    facts = Facts(visit, attributes or {}, offered, KNOWN, "ws_01")
+    compiler = Compiler(("lnk_01", "r"))
+    answer = compiler.compile(checked).matches(facts)
+    assert plans.plan([(checked, compiler)], None).first(facts, {}) == (0 if answer else 1)
+    return answer
 
 
 @pytest.mark.parametrize(
@@ -257,6 +257,25 @@ def test_values_are_compared_as_texts_and_as_numbers(asked: Json, values: list[A
 
 
 TEXTS = st.text(max_size=8)
+MATCHES = st.builds(
+    lambda name, asked: {"name": name, **asked},
+    st.sampled_from(["a", "plan"]),
+    st.sampled_from(
+        [
+            {"gte": 1.0},
+            {"gte": 0.0, "lt": 2.0},
+            {"lt": 1.0},
+            {"in": ["trial", "1"]},
+            {"in": ["2", "7"], "gte": 2.0},
+            {"in": ["1"], "exists": True},
+            {"exists": True},
+            {"exists": False},
+        ]
+    ),
+)
+SIGNALS: st.SearchStrategy[dict[str, Scalar]] = st.dictionaries(
+    st.sampled_from(["a", "plan"]), st.sampled_from([True, 0, 1, 1.5, 2, "trial", "7", "x"])
+)
 LEAVES: st.SearchStrategy[Json] = st.one_of(
     st.fixed_dictionaries({"country": st.just(["GB", "DE"])}),
     st.fixed_dictionaries({"continent": st.just(["EU"])}),
@@ -264,14 +283,26 @@ LEAVES: st.SearchStrategy[Json] = st.one_of(
     st.fixed_dictionaries({"browser": st.just(["Firefox"])}),
     st.fixed_dictionaries({"language": st.sampled_from([["de"], ["en"], ["fr", "de-AT"]])}),
     st.fixed_dictionaries({"referrer": st.just(["example.org"])}),
-    st.fixed_dictionaries({"ip": st.just(["10.0.0.0/8", "2001:db8::/32"])}),
+    st.fixed_dictionaries(
+        {"ip": st.sampled_from([["10.0.0.0/8", "2001:db8::/32"], ["10.1.1.1", "11.0.0.0/8"]])}
+    ),
     st.fixed_dictionaries({"percent": st.integers(0, 100)}),
-    st.fixed_dictionaries({"query": st.just({"name": "a", "gte": 1})}),
-    st.fixed_dictionaries({"attribute": st.just({"name": "plan", "in": ["trial"]})}),
+    st.fixed_dictionaries({"query": MATCHES}),
+    st.fixed_dictionaries({"signal": MATCHES}),
+    st.fixed_dictionaries({"attribute": MATCHES}),
     st.fixed_dictionaries(
         {"time": st.just({"days": ["MON", "FRI"], "from": "20:00", "to": "06:00", "timezone": "VISITOR"})}
     ),
-    st.fixed_dictionaries({"between": st.just({"after": "2026-01-01T00:00:00Z"})}),
+    st.fixed_dictionaries(
+        {
+            "time": st.sampled_from(
+                [{"days": ["SUN"], "timezone": "Europe/London"}, {"from": "07:30", "to": "09:00"}]
+            )
+        }
+    ),
+    st.fixed_dictionaries(
+        {"between": st.sampled_from([{"after": "2026-01-01T00:00:00Z"}, {"before": "2030-01-01T00:00:00Z"}])}
+    ),
 )
 TREES = st.recursive(
     LEAVES,
@@ -292,7 +323,9 @@ VISITS = st.builds(
     referrer=st.one_of(st.just("news.example.org"), TEXTS),
     visitor=st.binary(max_size=16),
     country=st.sampled_from(["", "GB", "US", "??"]),
-    query=st.one_of(st.just("a=1"), TEXTS, TEXTS.map(lambda text: f"a={text}")),
+    query=st.one_of(
+        st.sampled_from(["a=1", "a=2&a=7&plan=trial"]), TEXTS, TEXTS.map(lambda text: f"a={text}")
+    ),
     address=st.one_of(st.sampled_from(["10.1.1.1", "2001:db8::1", "::ffff:10.0.0.1", ""]), TEXTS),
     timezone=st.one_of(st.sampled_from(["", "Asia/Tokyo"]), TEXTS),
 )
@@ -315,9 +348,11 @@ def size_of(when: Json) -> int:
 
 
 @given(
-    trees=st.lists(TREES.filter(lambda tree: depth_of(tree) <= grammar.MAX_DEPTH), max_size=4), visit=VISITS
+    trees=st.lists(TREES.filter(lambda tree: depth_of(tree) <= grammar.MAX_DEPTH), max_size=4),
+    visits=st.lists(VISITS, min_size=1, max_size=4),
+    signals=SIGNALS,
 )
-def test_explaining_is_deciding(trees: list[Json], visit: Visit) -> None:
+def test_explaining_is_deciding(trees: list[Json], visits: list[Visit], signals: dict[str, Scalar]) -> None:
     """RU6: `explain` gives the redirect's decision, and its trace has a line for each condition."""
     ways: list[dict[str, Any]] = [
         {"destination": "https://example.com/a"},
@@ -331,14 +366,16 @@ def test_explaining_is_deciding(trees: list[Json], visit: Visit) -> None:
         slug="a",
         slug_key="a",
         destination="https://example.com/",
-        attributes={"plan": "trial"},
+        attributes={"plan": "trial", "a": [1, "2"]},
         rules=tuple(Rule(name=f"r{place}", when=tree, **ways[place % 3]) for place, tree in enumerate(trees)),
         created_at=NOON,
         updated_at=NOON,
     )
-    decision, trace = rules.explain(link, visit, KNOWN)
-    assert decision == rules.decide(rules.route(link), visit, KNOWN)
-    assert len(trace) == sum(map(size_of, trees))
-    assert (decision.outcome is Outcome.BLOCKED) == (decision.rule == "r2")
-    behind = [line for line in trace if decision.rule is not None and line[:2] > decision.rule]
-    assert all(line.endswith(": not asked") for line in behind)
+    route, known = rules.route(link), Known(KNOWN.agents, {"ws_01": signals})
+    for visit in (*visits, *visits):  # the second time from what is remembered
+        decision, trace = rules.explain(link, visit, known)
+        assert decision == rules.decide(route, visit, known)
+        assert len(trace) == sum(map(size_of, trees))
+        assert (decision.outcome is Outcome.BLOCKED) == (decision.rule == "r2")
+        behind = [line for line in trace if decision.rule is not None and line[:2] > decision.rule]
+        assert all(line.endswith(": not asked") for line in behind)

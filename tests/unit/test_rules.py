@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import rules
-from domain.agents import Agents
+from domain import plans, rules
+from domain.agents import Agent, Agents
 from domain.facts import Known
 from domain.links import Link, Rule
 from domain.rules import Decision
@@ -118,19 +118,42 @@ def test_which_rule_matched_is_remembered_no_longer_than_it_holds() -> None:
     ]
     edited = Rule(name="noon", when={"not": {"country": ["GB"]}}, destination=FALLBACK)
     assert met(NOON_MS, rules.route(link(rules=(edited,)))) is None
-    assert 0 < len(known.matched) <= rules.REMEMBERED
+    assert 0 < len(known.matched) <= plans.REMEMBERED
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "REMEMBERED", 10)
+    """And holds nothing of a visit, but which conditions it met."""
+    monkeypatch.setattr(plans, "REMEMBERED", 10)
     known = Known(Agents().read)
-    route = rules.route(link(rules=(Rule(name="r", when={"city": ["x"]}, block=True),)))
+    several = tuple(Rule(name=f"{place}", when={"city": [f"{place}"]}, block=True) for place in range(40))
+    route = rules.route(link(rules=several))
     for number in range(100):
-        rules.decide(route, Visit(NOON_MS, city=f"{number}"), known)
+        visit = Visit(NOON_MS, city=f"{number}")
+        assert rules.decide(route, visit, known).rule == (f"{number}" if number < 40 else None)
     assert 0 < len(known.matched) <= 10
-    known.matched.clear()
-    rules.decide(route, Visit(NOON_MS, query="a" * 257), known)
-    assert known.matched == {}
+    assert {type(part) for key in known.matched for part in key} == {bytes, int}
+
+
+def test_what_is_dear_is_asked_only_where_nothing_else_decides() -> None:
+    """An agent that nobody has seen before is read only for a rule that may still match."""
+    read: list[str] = []
+
+    def reading(agent: str) -> Agent:
+        read.append(agent)
+        return KNOWN.agents(agent)
+
+    phone = {"all": [{"not": {"device": ["DESKTOP"]}}, {"query": {"name": "a", "in": ["1"]}}]}
+    rest = {"any": [{"device": ["DESKTOP"]}, {"country": ["GB"]}]}
+    route = rules.route(
+        link(rules=(Rule(name="phone", when=phone, block=True), Rule(name="rest", when=rest, block=True)))
+    )
+
+    def met(**seen: Any) -> str | None:
+        return rules.decide(route, Visit(NOON_MS, agent="x", **seen), Known(reading)).rule
+
+    assert (met(country="GB"), len(read)) == ("rest", 0)
+    assert (met(), len(read)) == (None, 1)
+    assert (met(country="GB", query="a=1"), len(read)) == ("phone", 2)
 
 
 def test_links_without_rules_are_settled() -> None:
