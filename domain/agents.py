@@ -16,12 +16,27 @@ _REMEMBERED: Final = 10_000
 _MAX_NAME: Final = 64
 
 _PREVIEWS: Final = (
-    r"Slackbot-LinkExpanding|Slack-ImgProxy|facebookexternalhit|facebookcatalog|Facebot|^WhatsApp/|Twitterbot|"
-    r"LinkedInBot|Discordbot|TelegramBot|SkypeUriPreview|Microsoft-?Teams.*Preview|redditbot|vkShare|"
-    r"Snap URL Preview|Iframely|Embedly|line-poker|kakaotalk-scrap|^Viber|Mastodon/|Bluesky Cardyb|"
-    r"XING-contenttabreceiver|Google-Chat|GoogleMessages|ZoomPreview"
+    r"Slackbot|Slack-ImgProxy|(?:facebook|meta-)externalhit|facebookcatalog|Facebot|^WhatsApp\b|Twitterbot|"
+    r"LinkedInBot|Discordbot|TelegramBot|SkypeUriPreview|Microsoft-?Teams.*Preview|redditbot|vkShare|VKRobot|"
+    r"Snap URL Preview|Iframely|Embedly|line-poker|kakaotalk-scrap|^Viber|Mastodon/|Bluesky|Google-Chat|"
+    r"XING-contenttabreceiver|GoogleMessages|ZoomPreview|LinkUnfurler|SteamChatURLLookup|Friendica|Lemmy|"
+    r"gotosocial|Pleroma|Misskey|SummalyBot|Pinterest/0|Pinterestbot|Tumblr/|Mattermost-?Bot|GroupMeBot|"
+    r"KeybaseBot|EvernoteRichLink|DingTalkBot-Link|Synapse \(bot|Discourse Forum Onebox|Mediumbot-MetaTag|"
+    r"^Notion/|(?:link|url|page|web|rich|microsoft)[ -]?preview"
 )
 """Agents that fetch a link because it was pasted into a chat or post; iMessage says facebookexternalhit."""
+_SYSTEMS: Final = (
+    r"windows|macintosh|mac os|linux|x11|android|iphone|ipad|ipod|cros|tizen|web0s|webos|kaios|mobile;|"
+    r"tablet;|playstation|nintendo|xbox|symbian|series ?[46]0|blackberry|bb10|playbook|nokia|bsd|harmony|fuchsia|"
+    r"smart-?tv|roku|haiku|os/2|sunos|j2me"
+)
+_ROBOTS: Final = (
+    r"https?:|www\.|@[\w-]+\.[a-z]|\w\.(?:com|net|org|io|ai|dev)\b|"
+    r"compatible(?!; (?:msie|konqueror|optimized by))|"
+    r"headless|playwright|selenium|puppeteer|phantomjs|cypress|scan(?:ner|ning)?\b|monitor|synthetic|"
+    r"lighthouse|pagespeed|httpclient|thousandeyes|-user/|agents?\b"
+)
+"""What no browser says: addresses of whom to ask, `compatible` with nothing old, and words of the trade."""
 _TVS: Final = (
     r"smart-?tv|apple ?tv|google ?tv|android tv|hbbtv|roku|crkey|bravia|\baft[a-z]{1,4}\b|"
     r"netcast|web0s|tizen.*\btv\b"
@@ -60,6 +75,8 @@ class Agents:
     def __init__(self) -> None:
         self._crawlers = CrawlerDetect()
         self._previews = re.compile(_PREVIEWS, re.IGNORECASE)
+        self._robots = re.compile(_ROBOTS, re.IGNORECASE)
+        self._browsers = re.compile(rf"[\"']?(?:mozilla|opera)/\d[^(]*\([^)]*(?:{_SYSTEMS})", re.IGNORECASE)
         self._devices = tuple(
             (re.compile(pattern, re.IGNORECASE), device)
             for pattern, device in (
@@ -85,9 +102,13 @@ class Agents:
         if self._previews.search(agent):
             return Agent(ClickKind.PREVIEW, Device.BOT, os, browser)
         spider = parsed.device is not None and parsed.device.family == "Spider"
-        if spider or self._crawlers.is_crawler(agent):
+        if spider or self._robotic(agent) or self._crawlers.is_crawler(agent):
             return Agent(ClickKind.BOT, Device.BOT, os, browser)
         return Agent(ClickKind.HUMAN, self._device(agent), os, browser)
+
+    def _robotic(self, agent: str) -> bool:
+        """Whether it is no browser's: all of those begin with Mozilla or Opera and name their system."""
+        return self._browsers.match(agent) is None or self._robots.search(agent) is not None
 
     def _device(self, agent: str) -> Device:
         return next((device for pattern, device in self._devices if pattern.search(agent)), Device.OTHER)
