@@ -27,8 +27,8 @@ _PREVIEWS: Final = (
 """Agents that fetch a link because it was pasted into a chat or post; iMessage says facebookexternalhit."""
 _SYSTEMS: Final = (
     r"windows|macintosh|mac os|linux|x11|android|iphone|ipad|ipod|cros|tizen|web0s|webos|kaios|mobile;|"
-    r"tablet;|playstation|nintendo|xbox|symbian|series ?[46]0|blackberry|bb10|playbook|nokia|bsd|harmony|fuchsia|"
-    r"smart-?tv|roku|haiku|os/2|sunos|j2me"
+    r"tablet;|playstation|nintendo|xbox|symbian|series ?[46]0|blackberry|bb10|playbook|nokia|bsd|"
+    r"harmony|fuchsia|smart-?tv|roku|haiku|os/2|sunos|j2me"
 )
 _ROBOTS: Final = (
     r"https?:|www\.|@[\w-]+\.[a-z]|\w\.(?:com|net|org|io|ai|dev)\b|"
