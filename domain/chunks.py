@@ -5,15 +5,16 @@ Turns, transactions, crashes, fairness, cancelling, results and progress are the
 docs/decisions/bulk-jobs.md says what makes them right.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 import msgspec
 
-from domain.errors import UserError
+from domain import creations
+from domain.errors import Rejected, UserError
 from domain.jobs import Job, RowResult
-from domain.links import Conflict, Link
+from domain.links import Conflict, Link, LinkChanged
 
 ROWS: Final = 500
 """Rows of one chunk: its transaction takes well under 100 ms, so nobody waits long for what it writes."""
@@ -66,6 +67,16 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     output: bytes = b""
     cursor: Any = None
     last: bool = False
+
+    @property
+    def rows(self) -> int:
+        """How many rows it settles."""
+        return len(self.made) + len(self.changed) + len(self.removed) + len(self.results)
+
+    @property
+    def end(self) -> tuple[Any, bool]:
+        """Where it ends."""
+        return self.cursor, self.last
 
 
 class Work(Protocol):
@@ -139,3 +150,40 @@ class Conflicting(Exception):
     def __init__(self, conflicts: Mapping[str, frozenset[Conflict]]) -> None:
         super().__init__(f"{len(conflicts)} links are in conflict")
         self.conflicts = conflicts
+
+
+def settled(chunk: Chunk, conflict: Conflicting, random_bytes: Callable[[int], bytes]) -> Chunk:
+    """The chunk without what could not be committed: links with other slugs, rows that are refused.
+
+    Args:
+        random_bytes: a cryptographic source, for slugs that are drawn again.
+    """
+    results, made, changed = list(chunk.results), [], []
+    for new in chunk.made:
+        reasons = conflict.conflicts.get(new.link.id)
+        again = creations.settled(new.link, new.slug, reasons, random_bytes) if reasons else new.link
+        if isinstance(again, Rejected):
+            results.append(RowResult(new.row, errors=again.errors))
+        else:
+            made.append(New(new.row, again, new.slug))
+    for change in chunk.changed:
+        reasons = conflict.conflicts.get(change.new.id)
+        if reasons:
+            errors = tuple(creations.taken(reason, change.new) for reason in sorted(reasons))
+            results.append(RowResult(change.row, errors=errors))
+        else:
+            changed.append(change)
+    return msgspec.structs.replace(chunk, made=made, changed=changed, results=results)
+
+
+def told(chunk: Chunk) -> list[LinkChanged]:
+    """What redirects have to hear of: links that they may know.
+
+    Nobody knows a link that has just been made: redirects never remember a slug that does not exist.
+    """
+    versions = {
+        (link.domain, link.slug_key): each.new.version
+        for each in chunk.changed
+        for link in (each.old, each.new)
+    } | {(each.old.domain, each.old.slug_key): each.old.version + 1 for each in chunk.removed}
+    return [LinkChanged(*place, version) for place, version in versions.items()]

@@ -1,6 +1,6 @@
 """Creations: how new links are made of drafts, one or many at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -48,7 +48,7 @@ async def create_many(rows: Sequence[Draft], bench: Workbench) -> list[Link | Re
         conflicts = await bench.links.add_many(bench.workspace_id, list(waiting.values()))
         waiting = {row: link for row, link in waiting.items() if link.id in conflicts}
         for row, link in waiting.items():
-            made[row] = settled(link, spares[row], conflicts[link.id], bench)
+            made[row] = settled(link, spares[row], conflicts[link.id], bench.ids.random_bytes)
         waiting = {row: again for row in waiting if isinstance(again := made[row], Link)}
     await _tell([link for link in made if isinstance(link, Link)], bench)
     return made
@@ -133,7 +133,7 @@ def refuse_twins(
             claims[Conflict.EXTERNAL_ID] = ("external", link.external_source, link.external_id)
         twins = {field: seen[claim] for field, claim in claims.items() if claim in seen}
         if twins.keys() == {Conflict.SLUG} and spares[row] is not None:
-            made[row] = spared = _spared(link, spares[row] or "", bench)
+            made[row] = spared = _spared(link, spares[row] or "", bench.ids.random_bytes)
             claims[Conflict.SLUG] = (spared.domain, spared.slug_key)
         elif twins:
             made[row] = Rejected(*(_twin(field, link, first + other) for field, other in twins.items()))
@@ -141,7 +141,9 @@ def refuse_twins(
         seen.update(dict.fromkeys(claims.values(), row))
 
 
-def settled(link: Link, spare: str | None, reasons: frozenset[Conflict], bench: Workbench) -> Link | Rejected:
+def settled(
+    link: Link, spare: str | None, reasons: frozenset[Conflict], random_bytes: Callable[[int], bytes]
+) -> Link | Rejected:
     """What becomes of a new link in conflict; without anything to fall back on, its caller must solve it.
 
     Args:
@@ -150,7 +152,7 @@ def settled(link: Link, spare: str | None, reasons: frozenset[Conflict], bench: 
     """
     if spare is None or reasons != {Conflict.SLUG}:
         return Rejected(*(taken(reason, link) for reason in sorted(reasons)))
-    return _spared(link, spare, bench)
+    return _spared(link, spare, random_bytes)
 
 
 def _claim(field: Conflict, link: Link) -> str:
@@ -195,8 +197,7 @@ def _twin(field: Conflict, link: Link, other: int) -> UserError:
     )
 
 
-def _spared(link: Link, spare: str, bench: Workbench) -> Link:
-    random_bytes = bench.ids.random_bytes
+def _spared(link: Link, spare: str, random_bytes: Callable[[int], bytes]) -> Link:
     slug = slugs.suffixed(spare, random_bytes) if spare else slugs.generate(random_bytes)
     return msgspec.structs.replace(link, slug=slug, slug_key=slugs.key_of(slug))
 

@@ -124,7 +124,7 @@ class Jobs(Protocol):
         """One stretch of the results so far, in the order of the rows, by row."""
         ...
 
-    async def outputs(self, workspace_id: str, job_id: str, step: int) -> bytes | None:
+    async def output(self, workspace_id: str, job_id: str, step: int) -> bytes | None:
         """What the chunk of a step wrote into the job's file; None: there is no such chunk (yet)."""
         ...
 

@@ -3,8 +3,10 @@
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 import pymongo
+from bson import Binary
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -72,6 +74,25 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),
         IndexModel([("workspace_id", ASCENDING), ("upload_id", ASCENDING)], name="by_upload"),
     ),
+    "jobs": (
+        IndexModel(
+            [("workspace_id", ASCENDING), ("served_at", ASCENDING), ("_id", ASCENDING)],
+            partialFilterExpression={"open": True},  # only what waits or runs: turns are found at once
+            name="open",
+        ),
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),
+    ),
+    "job_results": (
+        IndexModel(
+            [("workspace_id", ASCENDING), ("job_id", ASCENDING), ("last_row", ASCENDING)], name="by_job"
+        ),
+        IndexModel(
+            [("workspace_id", ASCENDING), ("job_id", ASCENDING), ("last_row", ASCENDING)],
+            partialFilterExpression={"failed": {"$gt": 0}},
+            name="failures",
+        ),
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),
+    ),
     "visitors": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
 }
 
@@ -133,6 +154,17 @@ async def transaction(
     with answering(), pymongo.timeout(seconds):
         async with database.client.start_session() as session:
             return await session.with_transaction(work)
+
+
+def session_name(session: AsyncClientSession) -> str:
+    """A name by which any process can end this session."""
+    return session.session_id["id"].as_uuid().hex  # type: ignore[no-any-return]
+
+
+async def end_session(database: Database, name: str) -> None:
+    """End the session of a process that is gone, and the transaction that it may have left open."""
+    with answering():
+        await database.client.admin.command("killSessions", [{"id": Binary.from_uuid(UUID(hex=name))}])
 
 
 def _passing(error: PyMongoError) -> bool:

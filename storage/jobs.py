@@ -1,0 +1,61 @@
+"""Jobs in MongoDB: collection `jobs`, as callers of the API use it; workers take turns (storage/turns.py)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from domain import jobs
+from domain.jobs import Job, JobState, RowResult
+from domain.paging import Page, Window
+from storage import codec
+from storage.job_results import MongoResults
+from storage.mongo import Database, Document, answering
+
+
+class MongoJobs:
+    """The store of jobs; see domain.jobs.Jobs for what each method promises."""
+
+    def __init__(self, database: Database) -> None:
+        self._jobs = database["jobs"]
+        self._results = MongoResults(database)
+
+    async def add(self, workspace_id: str, job: Job) -> Job:
+        """Keep a new job; one that is kept already under this id stays as it is, and is the answer."""
+        fields: Document = {**codec.to_document(job), "workspace_id": workspace_id, "open": True}
+        job_id = fields.pop("_id")
+        with answering():
+            kept = await self._jobs.find_one_and_update(
+                {"_id": job_id}, {"$setOnInsert": fields}, upsert=True, return_document=True
+            )
+        return codec.to_value(kept or {}, Job)
+
+    async def by_ids(self, workspace_id: str, job_ids: Sequence[str]) -> dict[str, Job]:
+        """Those that exist, by id."""
+        with answering():
+            query = {"_id": {"$in": list(job_ids)}, "workspace_id": workspace_id}
+            documents = await self._jobs.find(query).to_list()
+        return {document["_id"]: codec.to_value(document, Job) for document in documents}
+
+    async def count(self, workspace_id: str, *, limit: int) -> int:
+        """How many wait or run; counts no further than `limit`."""
+        with answering():
+            query = {"workspace_id": workspace_id, "open": True}
+            return await self._jobs.count_documents(query, limit=limit)
+
+    async def cancel(self, workspace_id: str, job_id: str, at: datetime) -> None:
+        """Let nothing more happen to a job; one that is finished stays as it is."""
+        cancelled = {"state": JobState.CANCELLED.value, "finished_at": at, "expires_at": at + jobs.KEPT}
+        with answering():
+            await self._jobs.update_one(
+                {"_id": job_id, "workspace_id": workspace_id, "open": True},
+                {"$set": cancelled, "$unset": {"open": "", "lease": ""}},
+            )
+
+    async def results(
+        self, workspace_id: str, job_id: str, window: Window, *, only_failed: bool
+    ) -> Page[RowResult]:
+        """One stretch of the results so far, in the order of the rows, by row."""
+        return await self._results.page(workspace_id, job_id, window, only_failed=only_failed)
+
+    async def output(self, workspace_id: str, job_id: str, step: int) -> bytes | None:
+        """What the chunk of a step wrote into the job's file; None: there is no such chunk (yet)."""
+        return await self._results.output(workspace_id, job_id, step)
