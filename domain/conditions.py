@@ -5,7 +5,7 @@ their own beside this one, which registers them all.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 from domain import matches, place_conditions, tables, time_conditions, visitor_conditions
 from domain.errors import Rejected
@@ -15,6 +15,10 @@ from domain.matches import Match, refused
 from domain.tables import Bits, Table
 
 __all__ = ["KINDS", "Budget", "Compiler", "place_conditions", "time_conditions", "visitor_conditions"]
+
+
+MAX_CLICKS: Final = 2**31 - 1
+"""What an Int of GraphQL can say."""
 
 
 def names_of(when: Mapping[str, Json]) -> Iterator[str]:
@@ -166,6 +170,56 @@ class Attribute(_Named, frozen=True):
     """An attribute of the link; dots lead into objects, and of a list any value counts."""
 
     READS = Facts.attribute
+
+
+@named("clicks")
+class Clicks(Asked, frozen=True):
+    """How many human clicks the link has, as the redirect last heard.
+
+    Args:
+        least: at least so many …
+        below: … and fewer than so many; None: however many.
+    """
+
+    least: int
+    below: int | None
+
+    @classmethod
+    def checked(cls, given: Json, _budget: Budget) -> Json:
+        """One or both bounds."""
+        if not isinstance(given, Mapping):
+            raise refused("This is an object with gte, lt or both.")
+        bounds = {name: _count(given[name], name) for name in ("gte", "lt") if given.get(name) is not None}
+        if not bounds:
+            raise refused("Nothing is asked of the number; give gte, lt or both.")
+        if bounds.get("gte", 0) >= bounds.get("lt", MAX_CLICKS + 1):
+            raise refused("No number is at least gte and below lt; set lt above gte.", "lt")
+        return bounds
+
+    @classmethod
+    def of(cls, value: Json, _compiler: Compiler) -> Self:
+        """A bound that is missing is none."""
+        return cls(value.get("gte", 0), value.get("lt"))
+
+    @classmethod
+    def tables(cls, bits: Bits[Self]) -> list[Table]:
+        """One search among all bounds."""
+        spans = [(condition.least, condition.below, bit) for condition, bit in bits]
+        return [tables.by_span(lambda facts: facts.clicks, spans)]
+
+    def matches(self, facts: Facts) -> bool:
+        """By the figure that is known."""
+        return self.least <= facts.clicks and (self.below is None or facts.clicks < self.below)
+
+    def sees(self, facts: Facts) -> str:
+        """The figure."""
+        return f"{facts.clicks} clicks"
+
+
+def _count(given: Json, name: str) -> int:
+    if not isinstance(given, int) or isinstance(given, bool) or not 0 <= given <= MAX_CLICKS:
+        raise refused(f"{str(given)[:50]!r} is no whole number from 0 to {MAX_CLICKS:,}.", name)
+    return given
 
 
 @named("signal")

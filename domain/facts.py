@@ -24,40 +24,39 @@ class Known(msgspec.Struct, frozen=True):
     Args:
         agents: reads an agent string, see agents.Agents.read.
         signals: values by workspace and name; whoever owns it may change it meanwhile.
+        clicks: human clicks by link, of links whose rules ask for them; the same goes for it.
         matched: which rule matched lately, see plans.Plan.
     """
 
     agents: Callable[[str], Agent]
     signals: Mapping[str, Mapping[str, Scalar]] = {}
+    clicks: Mapping[str, int] = {}
     matched: dict[tuple[bytes, int], int] = msgspec.field(default_factory=dict)
 
 
-class Facts:
-    """The facts of one visit, worked out when they are asked for.
+class Subject(msgspec.Struct, frozen=True):
+    """What conditions ask of the link itself.
 
     Args:
-        visit: the visit.
-        attributes: the link's.
-        offered: every language that the link's rules name, in lower case.
-        known: see Known.
-        workspace_id: whose signals count.
+        attributes: the link's, where rules may ask for them.
+        offered: every language that its rules name, in lower case.
     """
 
-    __slots__ = ("_known", "_offered", "_parameters", "_workspace_id", "attributes", "visit")
+    workspace_id: str
+    link_id: str
+    attributes: Mapping[str, Any] = {}
+    offered: frozenset[str] = frozenset()
 
-    def __init__(
-        self,
-        visit: Visit,
-        attributes: Mapping[str, Any],
-        offered: frozenset[str],
-        known: Known,
-        workspace_id: str,
-    ) -> None:
+
+class Facts:
+    """The facts of one visit to a link, worked out when they are asked for."""
+
+    __slots__ = ("_known", "_parameters", "_subject", "visit")
+
+    def __init__(self, visit: Visit, subject: Subject, known: Known) -> None:
         self.visit = visit
-        self.attributes = attributes
-        self._offered = offered
+        self._subject = subject
         self._known = known
-        self._workspace_id = workspace_id
         self._parameters: dict[str, list[str]] | None = None
 
     @property
@@ -103,7 +102,7 @@ class Facts:
     @property
     def languages(self) -> frozenset[str]:
         """What the link offers of the language that the visitor prefers among its, see languages.chosen."""
-        return languages.chosen(self.visit.languages, self._offered)
+        return languages.chosen(self.visit.languages, self._subject.offered)
 
     def parameter(self, name: str) -> Sequence[Scalar]:
         """The values of a parameter of the visit's query, in order."""
@@ -113,9 +112,14 @@ class Facts:
                 self._parameters.setdefault(each, []).append(value)
         return self._parameters.get(name, ())
 
+    @property
+    def clicks(self) -> int:
+        """How many human clicks the link has, as far as is known."""
+        return self._known.clicks.get(self._subject.link_id, 0)
+
     def signal(self, name: str) -> Sequence[Scalar]:
         """The value of a signal of the workspace, or none."""
-        value = self._known.signals.get(self._workspace_id, _NO_SIGNALS).get(name)
+        value = self._known.signals.get(self._subject.workspace_id, _NO_SIGNALS).get(name)
         return () if value is None else (value,)
 
     def minute(self, zone: str) -> int:
@@ -124,7 +128,7 @@ class Facts:
 
     def attribute(self, path: str) -> Sequence[Scalar]:
         """The values of an attribute of the link: one, those of a list, or none; dots lead into objects."""
-        value: Any = self.attributes
+        value: Any = self._subject.attributes
         for name in path.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
         values = value if isinstance(value, list) else [value]

@@ -1,8 +1,8 @@
 """Where a visit goes: the route of a link version, and the decision that a visit gets on it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
 import ada_url
@@ -10,7 +10,7 @@ import msgspec
 
 from domain import conditions, hostnames, plans, utm, variants
 from domain.errors import Rejected
-from domain.facts import Facts, Known
+from domain.facts import Facts, Known, Subject
 from domain.grammar import Budget, Compiler, Condition, Watched
 from domain.links import Link, Rule
 from domain.plans import Matched, Plan
@@ -69,8 +69,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         settled: the decision of every visit, at any moment; None where clock, query or visitor have a say.
         rules: finds the first rule that matches; None: there are no rules.
         ends: what each rule leads to, and behind the last what a visit gets that no rule matches.
-        attributes: the link's, where rules may ask for them.
-        offered: every language that its rules name, in lower case.
+        subject: what the rules ask of the link itself.
         starts_ms: from when on visitors are let through, milliseconds since the Unix epoch; None: always.
         expires_ms: until when; None: for good.
         closed: why the link is closed whatever the time is; None: it is not.
@@ -81,8 +80,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     link_version: int
     rules: Plan | Chain | None
     ends: tuple[Decision | Split, ...]
-    attributes: Mapping[str, Any]
-    offered: frozenset[str]
+    subject: Subject
     forward_query: bool
     starts_ms: int | None
     expires_ms: int | None
@@ -135,8 +133,7 @@ def route(link: Link, watched: list[Watched] | None = None) -> Route:
             *(_rule_leads(link, rule) for rule in link.rules),
             _leads(link, link.destination, link.variants),
         ),
-        attributes=link.attributes if link.rules else {},
-        offered=frozenset(name for rule in link.rules for name in conditions.languages_of(rule.when)),
+        subject=_subject(link),
         forward_query=link.forward_query,
         starts_ms=_ms(link.starts_at),
         expires_ms=_ms(link.expires_at),
@@ -256,8 +253,14 @@ def _settled(route: Route) -> Decision | None:
 
 def _matched(route: Route, asked: Plan | Chain, visit: Visit, known: Known) -> Decision | Split:
     """What the first rule that matches leads to."""
-    facts = Facts(visit, route.attributes, route.offered, known, route.workspace_id)
-    return route.ends[asked.first(facts, known.matched)]
+    return route.ends[asked.first(Facts(visit, route.subject, known), known.matched)]
+
+
+def _subject(link: Link) -> Subject:
+    if not link.rules:
+        return Subject(link.workspace_id, link.id)
+    offered = frozenset(name for rule in link.rules for name in conditions.languages_of(rule.when))
+    return Subject(link.workspace_id, link.id, link.attributes, offered)
 
 
 def _rules(link: Link, watched: list[Watched] | None) -> Plan | Chain | None:

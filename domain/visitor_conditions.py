@@ -121,6 +121,33 @@ class Referrer(OneOf, frozen=True):
         return not self.values.isdisjoint(hosts_of(facts.visit.referrer))
 
 
+@named("returning")
+class Returning(Asked, frozen=True):
+    """The visitor has been here before, as a cookie says, which links with such a rule set."""
+
+    wanted: bool
+
+    @classmethod
+    def checked(cls, given: Json, _budget: Budget) -> Json:
+        """True or false."""
+        if not isinstance(given, bool):
+            raise refused(f"{str(given)[:50]!r} is neither true nor false.")
+        return given
+
+    @classmethod
+    def of(cls, value: Json, _compiler: Compiler) -> Self:
+        """As it is written."""
+        return cls(value)
+
+    def matches(self, facts: Facts) -> bool:
+        """By the cookie; who sends none, or may not be recognised, is new."""
+        return facts.visit.returning is self.wanted
+
+    def sees(self, facts: Facts) -> str:
+        """Which of the two."""
+        return "a returning visitor" if facts.visit.returning else "a new visitor"
+
+
 @named("percent")
 class Percent(Asked, frozen=True):
     """The visitor is among this share of all; who is among 10 % is among 20 % of the same rule too."""

@@ -14,6 +14,8 @@ class Outcome(StrEnum):
     EXPIRED = "EXPIRED"
     PAUSED = "PAUSED"
     ARCHIVED = "ARCHIVED"
+    LIMIT_REACHED = "LIMIT_REACHED"
+    PASSWORD_REQUIRED = "PASSWORD_REQUIRED"  # noqa: S105 - the name of an outcome
     BLOCKED = "BLOCKED"
 
 
@@ -32,6 +34,9 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
         query: the query string as it was sent, without its question mark.
         address: where it came from; used for the decision and forgotten, so VisitRecord has none.
         timezone: IANA name of the place's time zone, or empty; not recorded either.
+        pseudonym: what a visitor's cookie names him by, on links that ask for it; not recorded either.
+        returning: the cookie came with the request.
+        unlocked: the link's password did.
     """
 
     at_ms: int
@@ -47,6 +52,9 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     query: str = ""
     address: str = ""
     timezone: str = ""
+    pseudonym: bytes = b""
+    returning: bool = False
+    unlocked: bool = False
 
     @property
     def minute(self) -> int:
@@ -56,7 +64,7 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     @property
     def draws_as(self) -> bytes:
         """Whom shares are drawn for: the visitor, or this visit alone where nobody may be recognised."""
-        return self.visitor or self.at_ms.to_bytes(8, "big", signed=True)
+        return self.pseudonym or self.visitor or self.at_ms.to_bytes(8, "big", signed=True)
 
 
 class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from domain import conditions, grammar, plans, rules, windows
 from domain.agents import Agents
 from domain.errors import Rejected
-from domain.facts import Facts, Known, Scalar
+from domain.facts import Facts, Known, Scalar, Subject
 from domain.grammar import Budget, Compiler
 from domain.links import Link, Rule
 from domain.variants import Variant
@@ -27,7 +27,7 @@ def holds(when: Json, at: datetime = NOON, attributes: Json | None = None, **see
     checked = Budget().checked(when)
     offered = frozenset(conditions.languages_of(checked))
     visit = Visit(at_ms=int(at.timestamp() * 1000), **seen)
-    facts = Facts(visit, attributes or {}, offered, KNOWN, "ws_01")
+    facts = Facts(visit, Subject("ws_01", "lnk_01", attributes or {}, offered), KNOWN)
     compiler = Compiler(("lnk_01", "r"))
     answer = compiler.compile(checked).matches(facts)
     assert plans.plan([(checked, compiler)], None).first(facts, {}) == (0 if answer else 1)
@@ -51,6 +51,8 @@ def holds(when: Json, at: datetime = NOON, attributes: Json | None = None, **see
             {"between": {"after": "2026-01-01T00:00:00.000Z"}},
         ),
         ({"query": {"name": "a", "gte": 1, "lt": None}}, {"query": {"name": "a", "gte": 1.0}}),
+        ({"clicks": {"gte": 5, "lt": None}}, {"clicks": {"gte": 5}}),
+        ({"returning": False}, {"returning": False}),
         ({"not": {"any": [{"percent": 5}]}}, {"not": {"any": [{"percent": 5}]}}),
     ],
 )
@@ -102,6 +104,13 @@ def test_conditions_are_kept_in_one_form(given_one: Json, kept: Json) -> None:
         ),
         ({"percent": 101}, ("percent",)),
         ({"percent": True}, ("percent",)),
+        ({"returning": 1}, ("returning",)),
+        ({"clicks": {}}, ("clicks",)),
+        ({"clicks": {"gte": -1}}, ("clicks", "gte")),
+        ({"clicks": {"lt": True}}, ("clicks", "lt")),
+        ({"clicks": {"lt": 2**31}}, ("clicks", "lt")),
+        ({"clicks": {"gte": 5, "lt": 5}}, ("clicks", "lt")),
+        ({"clicks": {"lt": 0}}, ("clicks", "lt")),
         ({"all": []}, ("all",)),
         ({"all": [{"percent": 1}, {"not": {"country": ["??"]}}]}, ("all", "1", "not", "country", "0")),
     ],
@@ -290,6 +299,10 @@ LEAVES: st.SearchStrategy[Json] = st.one_of(
     st.fixed_dictionaries({"query": MATCHES}),
     st.fixed_dictionaries({"signal": MATCHES}),
     st.fixed_dictionaries({"attribute": MATCHES}),
+    st.fixed_dictionaries({"returning": st.booleans()}),
+    st.fixed_dictionaries(
+        {"clicks": st.sampled_from([{"gte": 5}, {"lt": 5}, {"gte": 5, "lt": 6}, {"lt": 1}])}
+    ),
     st.fixed_dictionaries(
         {"time": st.just({"days": ["MON", "FRI"], "from": "20:00", "to": "06:00", "timezone": "VISITOR"})}
     ),
@@ -328,6 +341,8 @@ VISITS = st.builds(
     ),
     address=st.one_of(st.sampled_from(["10.1.1.1", "2001:db8::1", "::ffff:10.0.0.1", ""]), TEXTS),
     timezone=st.one_of(st.sampled_from(["", "Asia/Tokyo"]), TEXTS),
+    pseudonym=st.binary(max_size=16),
+    returning=st.booleans(),
 )
 
 
@@ -351,8 +366,11 @@ def size_of(when: Json) -> int:
     trees=st.lists(TREES.filter(lambda tree: depth_of(tree) <= grammar.MAX_DEPTH), max_size=4),
     visits=st.lists(VISITS, min_size=1, max_size=4),
     signals=SIGNALS,
+    clicks=st.integers(0, 7),
 )
-def test_explaining_is_deciding(trees: list[Json], visits: list[Visit], signals: dict[str, Scalar]) -> None:
+def test_explaining_is_deciding(
+    trees: list[Json], visits: list[Visit], signals: dict[str, Scalar], clicks: int
+) -> None:
     """RU6: `explain` gives the redirect's decision, and its trace has a line for each condition."""
     ways: list[dict[str, Any]] = [
         {"destination": "https://example.com/a"},
@@ -371,7 +389,7 @@ def test_explaining_is_deciding(trees: list[Json], visits: list[Visit], signals:
         created_at=NOON,
         updated_at=NOON,
     )
-    route, known = rules.route(link), Known(KNOWN.agents, {"ws_01": signals})
+    route, known = rules.route(link), Known(KNOWN.agents, {"ws_01": signals}, {"lnk_01": clicks})
     for visit in (*visits, *visits):  # the second time from what is remembered
         decision, trace = rules.explain(link, visit, known)
         assert decision == rules.decide(route, visit, known)
