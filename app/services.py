@@ -20,11 +20,13 @@ from storage.clicks import Clicks
 from storage.feeds import Feeds
 from storage.idempotency import MongoClaims
 from storage.keys import MongoKeys
+from storage.link_lists import MongoLinkLists
 from storage.links import MongoLinks
 from storage.revisions import MongoRevisions
 from storage.signals import MongoSignals, RedisSignalNews
 from storage.stats import Stats
 from storage.templates import MongoTemplates
+from storage.uploads import MongoUploads
 from storage.workspaces import MongoWorkspaces
 from subscriptions.hub import Hub
 from subscriptions.replay import ClickFeeds
@@ -35,8 +37,10 @@ class Services(Connections):
     """The engines with the stores over them."""
 
     links: MongoLinks
+    link_lists: MongoLinkLists
     campaigns: MongoCampaigns
     templates: MongoTemplates
+    uploads: MongoUploads
     keys: MongoKeys
     workspaces: MongoWorkspaces
     changes: RedisLinkChanges
@@ -64,8 +68,10 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             database=database,
             redis=news,
             links=MongoLinks(database),
+            link_lists=MongoLinkLists(database),
             campaigns=MongoCampaigns(database),
             templates=MongoTemplates(database),
+            uploads=MongoUploads(database),
             keys=MongoKeys(database),
             workspaces=MongoWorkspaces(database),
             changes=RedisLinkChanges(news, settings.mongodb_database),

@@ -2,13 +2,14 @@
 
 import strawberry
 
-from domain import addresses, creations, edits, ids, links, paging, texts
+from domain import addresses, creations, edits, ids, link_lists, links, paging, texts
 from domain.access import Scope
 from domain.errors import Rejected
 from resolvers.outcomes import outcome
 from schema.context import Context, Info
-from schema.link_inputs import CreateLinkInput, LinkFilter, LinkLookup, UpdateLinkInput
-from schema.links import Link, LinkOrder, LinkPayload, LinksPayload, listed_links
+from schema.link_inputs import CreateLinkInput, LinkLookup, UpdateLinkInput
+from schema.link_lists import LinkFilter, LinkOrder, listed_links
+from schema.links import Link, LinkPayload, LinksPayload
 from schema.paging import Connection
 from schema.payloads import DeletePayload, UserError
 
@@ -41,7 +42,7 @@ class LinkQueries:
         asked = (filter or LinkFilter()).to_domain(info.context.clock())
         order = order_by or LinkOrder.NEWEST
         name = f"{info.context.viewer.workspace_id}/links/{order}"
-        shape = links.shape_of_places(order)
+        shape = link_lists.shape_of_places(order)
         window = paging.window(name, first=first, after=after, last=last, before=before, shape=shape)
         return await listed_links(asked, order, window, name, info.context)
 

@@ -4,11 +4,13 @@ from datetime import datetime
 
 import strawberry
 
-from domain import campaigns, instants, links, paging
+from domain import campaigns, instants, paging
 from domain.access import Scope
 from domain.errors import Rejected
+from domain.link_lists import LinkFilter
 from schema.context import Context, Info
-from schema.links import Link, LinkOrder, listed_links
+from schema.link_lists import newest_links
+from schema.links import Link
 from schema.money import Money
 from schema.nodes import Node
 from schema.paging import Connection, connection
@@ -73,11 +75,8 @@ class Campaign(Node):
     @strawberry.field(description="Its links, newest first.", metadata={"scope": Scope.LINKS_READ})
     async def links(self, info: Info, first: int | None = None, after: str | None = None) -> Connection[Link]:
         """Reads one page behind a cursor."""
-        name = f"{info.context.viewer.workspace_id}/links/{LinkOrder.NEWEST}"
-        shape = links.shape_of_places(LinkOrder.NEWEST)
-        window = paging.window(name, first=first, after=after, last=None, before=None, shape=shape)
-        asked = links.LinkFilter(campaign_id=self.id, now=info.context.clock())
-        return await listed_links(asked, LinkOrder.NEWEST, window, name, info.context)
+        asked = LinkFilter(campaign_id=self.id, now=info.context.clock())
+        return await newest_links(asked, first, after, info.context)
 
     @classmethod
     def of(cls, campaign: campaigns.Campaign) -> "Campaign":

@@ -20,6 +20,7 @@ from domain.feeds import ClickFeed
 from domain.ids import Ids
 from domain.instants import Clock
 from domain.keys import Keys
+from domain.link_lists import LinkLists
 from domain.links import Link, LinkChanges, Links
 from domain.places import Places
 from domain.revisions import Revisions
@@ -35,6 +36,10 @@ class Stores(Protocol):
     @property
     def links(self) -> Links:
         """Links."""
+
+    @property
+    def link_lists(self) -> LinkLists:
+        """Lists of links."""
 
     @property
     def campaigns(self) -> Campaigns:

@@ -1,21 +1,13 @@
-"""What the API takes about links: new ones, changes, look-ups and filters."""
+"""What the API takes about links: new ones, changes and look-ups."""
 
-import unicodedata
-from datetime import datetime
 from typing import Any
 
 import strawberry
-from strawberry.utils.str_converters import to_camel_case
 
-from domain import instants, links
 from domain.drafts import Draft
-from domain.errors import BadRequest
 from schema.inputs import given, optional
-from schema.links import LinkStatus
 from schema.rules import RuleInput, VariantInput
 from schema.scalars import JSON, DateTime, Url
-
-MAX_LISTED = 250
 
 
 @strawberry.input(description="Campaign parameters; in a change, absent ones stay and null clears one.")
@@ -101,57 +93,6 @@ class LinkLookup:
     id: strawberry.ID | None = optional("Its id.")
     short_url: Url | None = optional("Its short URL.")
     external_id: str | None = optional("Its external id; of several sources, the one without a name.")
-
-
-@strawberry.input(description="All given conditions hold. Null is refused; an empty list matches nothing.")
-class LinkFilter:
-    """Which links are listed."""
-
-    ids: list[strawberry.ID] | None = optional("Only these.")
-    domain: str | None = optional("On this host.")
-    tags: list[str] | None = optional("With any of these tags.")
-    status: list[LinkStatus] | None = optional("In any of these states at this moment.")
-    external_ids: list[str] | None = optional("With any of these external ids, of any source.")
-    campaign_id: strawberry.ID | None = optional("Of this campaign.")
-    created_after: DateTime | None = optional("Made at this moment or later.")
-    created_before: DateTime | None = optional("Made before this moment.")
-    updated_after: DateTime | None = optional("Last changed at this moment or later.")
-    updated_before: DateTime | None = optional("Last changed before this moment.")
-
-    def to_domain(self, now: datetime) -> links.LinkFilter:
-        """The filter of what was given.
-
-        Raises:
-            BadRequest: a condition is null, a list too long, or a moment no RFC 3339 date-time.
-        """
-        return links.LinkFilter(
-            now=now, **{name: _condition(name, value) for name, value in given(self).items()}
-        )
-
-
-def _condition(name: str, value: Any) -> Any:
-    shown = to_camel_case(name)
-    if value is None:
-        raise BadRequest(f"The filter's {shown} is null; leave it out instead.")
-    if name.startswith(("created_", "updated_")):
-        return _instant(shown, value)
-    entries = value if isinstance(value, list) else [value]
-    if len(entries) > MAX_LISTED:
-        raise BadRequest(
-            f"The filter's {shown} has {len(entries):,} entries; at most {MAX_LISTED} are accepted."
-        )
-    if any(unicodedata.category(character) == "Cs" for entry in entries for character in entry):
-        raise BadRequest(f"The filter's {shown} holds half of a surrogate pair, which is no text.")
-    if isinstance(value, list):
-        return tuple(dict.fromkeys(entries))
-    return value.lower() if name == "domain" else value  # hosts have no case
-
-
-def _instant(shown: str, value: str) -> datetime:
-    try:
-        return instants.parsed(value)
-    except ValueError:
-        raise BadRequest(f"The filter's {shown} is no date and time such as 2026-05-31T18:00:00Z.") from None
 
 
 def _draft(fields: dict[str, Any]) -> Draft:

@@ -14,7 +14,7 @@ from schema import qr_codes, revisions
 from schema.clicks import Click, ClickFilter, LinkStats, listed
 from schema.context import Context, Info
 from schema.nodes import Node
-from schema.paging import Connection, connection
+from schema.paging import Connection
 from schema.payloads import UserError
 from schema.revisions import LinkRevision
 from schema.rules import Decision, Rule, Variant, VisitInput, explained
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 LinkStatus = links.LinkStatus
 strawberry.enum(LinkStatus, name="LinkStatus", description="What a visitor meets at this moment.")
-LinkOrder = links.LinkOrder
-strawberry.enum(LinkOrder, name="LinkOrder", description="In which order links are listed.")
 
 
 @strawberry.type(description="A short address and where it leads.")
@@ -209,29 +207,6 @@ class LinksPayload:
         failed = sum(isinstance(outcome, Rejected) for outcome in outcomes)
         results = [LinkResult.of(outcome, row, context) for row, outcome in enumerate(outcomes)]
         return cls(results=results, succeeded=len(results) - failed, failed=failed, user_errors=[])
-
-
-async def listed_links(
-    asked: links.LinkFilter, order: links.LinkOrder, window: paging.Window, name: str, context: Context
-) -> Connection[Link]:
-    """The connection of one stretch of links.
-
-    Args:
-        name: what its cursors belong to; see domain.paging.window.
-    """
-    store, workspace_id = context.stores.links, context.viewer.workspace_id
-    page = await store.page(workspace_id, asked, order, window)
-
-    async def counted(limit: int) -> int:
-        return await store.count(workspace_id, asked, limit=limit)
-
-    return connection(
-        page,
-        list_name=name,
-        node=lambda link: Link.of(link, context),
-        key=lambda link: links.place(link, order),
-        counted=counted,
-    )
 
 
 def _seen(outcome: links.Link | Rejected, context: Context) -> tuple[Link | None, list[str], list[UserError]]:

@@ -1,4 +1,9 @@
-"""How links are listed: what lists are filtered by, and each filter and order as a query on an index."""
+"""How links are listed: what lists are filtered by, and each filter and order as a query on an index.
+
+Where the order is not that of a filter's index, MongoDB's planner tries both ways at once and takes the one
+that is done first: in order, passing over what does not match, or what matches, sorted. So a filter that few
+links match and one that most match are both quick.
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,12 +12,16 @@ from typing import Any, Final
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 
-from domain import ids, instants
-from domain.links import Link, LinkFilter, LinkOrder, LinkStatus
+from domain import ids, instants, terms
+from domain.link_lists import LinkFilter, LinkOrder
+from domain.links import Link, LinkStatus
 from domain.paging import Key, Window
+from domain.terms import Asked
 
 Document = dict[str, Any]
 
+POPULARITY: Final = "popularity"
+"""What MOST_CLICKED goes by: human clicks as of the last minute, see docs/decisions/popularity.md."""
 _ALWAYS: Final = datetime(1, 1, 1, tzinfo=UTC)
 _NEVER: Final = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -32,11 +41,28 @@ def listed(link: Link) -> Document:
         "lifecycle": _lifecycle(link).value,
         "opens_at": link.starts_at or _ALWAYS,
         "closes_at": link.expires_at or _NEVER,
+        "terms": terms.of(link),
     }
 
 
+def place(document: Document, order: LinkOrder) -> Key:
+    """Where the link of a document stands in lists of an order."""
+    match order:
+        case LinkOrder.RECENTLY_UPDATED:
+            return (instants.milliseconds(document["updated_at"]), document["_id"])
+        case LinkOrder.MOST_CLICKED:
+            return (document[POPULARITY], document["_id"])
+        case LinkOrder.NEWEST | LinkOrder.OLDEST:
+            return (document["_id"],)
+
+
 def _index(name: str, *keys: str, by: str = "", sparse: bool = False) -> IndexModel:
-    tail = {"made": ("_id", "updated_at"), "updated": ("updated_at", "_id")}[by]
+    tail = {
+        "made": ("_id", "updated_at"),
+        "updated": ("updated_at", "_id"),
+        "clicked": (POPULARITY, "_id"),
+        "id": ("_id",),
+    }[by]
     fields = [("workspace_id", ASCENDING), *((key, ASCENDING) for key in keys)]
     order = [(field, DESCENDING) for field in tail]
     more = [("opens_at", ASCENDING), ("closes_at", ASCENDING)] if keys == ("lifecycle",) else []
@@ -58,12 +84,22 @@ INDEXES: Final = (
     _index("lifecycle_updated", "lifecycle", by="updated"),
     _index("campaign_made", "campaign_id", by="made", sparse=True),
     _index("campaign_updated", "campaign_id", by="updated", sparse=True),
+    _index("clicked", by="clicked"),
+    _index("terms", "terms", by="id"),  # many entries a link: it has as few as will do, and those are short
 )
 """Each starts with what a filter fixes and goes on in the list's order; times are read off its keys."""
 
 
-def query(workspace_id: str, asked: LinkFilter) -> Document:
-    """The links of a workspace that `asked` matches; external ids are resolved to ids before."""
+_FIRST: Final = {LinkOrder.RECENTLY_UPDATED: "updated_at", LinkOrder.MOST_CLICKED: POPULARITY}
+"""The field that comes before the id in an order; none where the id is all."""
+
+
+def query(workspace_id: str, asked: LinkFilter, order: LinkOrder = LinkOrder.NEWEST) -> Document:
+    """The links of a workspace that `asked` matches; external ids are resolved to ids before.
+
+    Args:
+        order: the one that they are read in.
+    """
     conditions: Document = {"workspace_id": workspace_id, "created_at": {"$exists": True}}
     if asked.domain is not None:
         conditions["domain"] = asked.domain
@@ -71,6 +107,8 @@ def query(workspace_id: str, asked: LinkFilter) -> Document:
         conditions["tags"] = {"$in": list(asked.tags)}
     if asked.campaign_id is not None:
         conditions["campaign_id"] = asked.campaign_id
+    if asked.terms:
+        conditions["$and"] = [{"terms": _term(each)} for each in asked.terms]
     made = _range(_first_id(asked.created_after), _first_id(asked.created_before))
     if asked.ids is not None:
         made["$in"] = list(asked.ids)
@@ -81,10 +119,11 @@ def query(workspace_id: str, asked: LinkFilter) -> Document:
         conditions["updated_at"] = updated
     if asked.status is None:
         return conditions
-    branches = [
-        {**conditions, **branch} for status in asked.status for branch in _in_status(status, asked.now)
-    ]
-    return {"$or": branches}
+    branches = [branch for status in asked.status for branch in _in_status(status, asked.now)]
+    if order is LinkOrder.MOST_CLICKED:
+        # Not at the root, where MongoDB would plan each branch alone and never go through the order.
+        return {"$and": [conditions, {"$or": branches}]}
+    return {"$or": [{**conditions, **branch} for branch in branches]}
 
 
 def within(conditions: Document, order: LinkOrder, window: Window) -> Document:
@@ -116,20 +155,28 @@ def sorting(order: LinkOrder, *, backward: bool) -> list[tuple[str, int]]:
     """The sort of an order, turned round for a backward page."""
     upwards = (order is LinkOrder.OLDEST) != backward
     direction = ASCENDING if upwards else DESCENDING
-    fields = ("updated_at", "_id") if order is LinkOrder.RECENTLY_UPDATED else ("_id",)
-    return [(field, direction) for field in fields]
+    first = _FIRST.get(order)
+    return [(field, direction) for field in (first, "_id") if field is not None]
 
 
 def _beyond(place: Key, order: LinkOrder, *, upwards: bool) -> Document:
     beyond = "$gt" if upwards else "$lt"
-    if order is not LinkOrder.RECENTLY_UPDATED:
+    first = _FIRST.get(order)
+    if first is None:
         return {"_id": {beyond: place[0]}}
-    at = datetime.fromtimestamp(int(place[0]) / 1000, UTC)
+    value = place[0] if first == POPULARITY else datetime.fromtimestamp(int(place[0]) / 1000, UTC)
     # The first condition alone bounds the index scan; the second settles links of the same millisecond.
     return {
-        "updated_at": {f"{beyond}e": at},
-        "$or": [{"updated_at": {beyond: at}}, {"_id": {beyond: place[1]}}],
+        first: {f"{beyond}e": value},
+        "$or": [{first: {beyond: value}}, {"_id": {beyond: place[1]}}],
     }
+
+
+def _term(asked: Asked) -> Document:
+    if asked.span is None:
+        return {"$in": list(asked.among)}
+    within = {"$elemMatch": {"$gte": asked.span.first, "$lt": asked.span.end}}
+    return {"$not": within} if asked.absent else within
 
 
 def _in_status(status: LinkStatus, now: datetime) -> list[Document]:

@@ -1,5 +1,7 @@
 """Revisions of links in MongoDB, written in the transaction of the change that they tell of."""
 
+from collections.abc import Sequence
+
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from domain import revisions
@@ -39,13 +41,18 @@ class MongoRevisions:
             documents = await self._revisions.find(query).sort("version", -1).to_list()
         return [codec.to_value(document, Revision) for document in documents]
 
-    async def record(self, workspace_id: str, old: Link, new: Link, session: AsyncClientSession) -> None:
-        """Keep what replacing `old` by `new` changes."""
-        kept = [codec.to_document(revision) for revision in revisions.left_by(old, new)]
+    async def record(
+        self, workspace_id: str, changes: Sequence[tuple[Link, Link]], session: AsyncClientSession
+    ) -> None:
+        """Keep what replacing old links by new ones changes."""
+        kept = [
+            codec.to_document(revision) for old, new in changes for revision in revisions.left_by(old, new)
+        ]
         if any(document["workspace_id"] != workspace_id for document in kept):
             raise ValueError("a link of another workspace")
         await self._revisions.insert_many(kept, session=session)
 
-    async def forget(self, workspace_id: str, link_id: str, session: AsyncClientSession) -> None:
-        """Drop every revision of a link that is being deleted."""
-        await self._revisions.delete_many({"workspace_id": workspace_id, "link_id": link_id}, session=session)
+    async def forget(self, workspace_id: str, link_ids: Sequence[str], session: AsyncClientSession) -> None:
+        """Drop every revision of links that are being deleted."""
+        query = {"workspace_id": workspace_id, "link_id": {"$in": list(link_ids)}}
+        await self._revisions.delete_many(query, session=session)

@@ -26,6 +26,7 @@ from schema.context import Context
 from storage import mongo
 from storage.campaigns import MongoCampaigns
 from storage.changes import RedisLinkChanges
+from storage.link_lists import MongoLinkLists
 from storage.links import MongoLinks
 from storage.templates import MongoTemplates
 from storage.workspaces import MongoWorkspaces
@@ -180,6 +181,7 @@ async def stores_with(opened: Services, listener: CommandListener) -> AsyncItera
             opened,
             database=database,
             links=MongoLinks(database),
+            link_lists=MongoLinkLists(database),
             campaigns=MongoCampaigns(database),
             templates=MongoTemplates(database),
             workspaces=MongoWorkspaces(database),

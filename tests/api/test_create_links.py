@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.services import Services
-from domain.links import LinkFilter, LinkOrder
+from domain.link_lists import LinkFilter, LinkOrder
 from domain.paging import Window
 from tests.api.conftest import Api, Commands, stores_with
 
@@ -140,6 +140,6 @@ async def test_keeping_the_same_links_again_is_no_conflict(api: Api) -> None:
     await create(api, [row(number, externalId=str(number)) for number in range(3)])
     workspace_id = api.context.viewer.workspace_id
     every = LinkFilter(now=api.context.clock())
-    page = await api.services.links.page(workspace_id, every, LinkOrder.OLDEST, Window())
-    assert await api.services.links.add_many(workspace_id, page.items) == {}
-    assert await api.services.links.count(workspace_id, every, limit=10) == 3
+    page = await api.services.link_lists.page(workspace_id, every, LinkOrder.OLDEST, Window())
+    assert await api.services.links.add_many(workspace_id, [listed.link for listed in page.items]) == {}
+    assert await api.services.link_lists.count(workspace_id, every, limit=10) == 3
