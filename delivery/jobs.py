@@ -178,7 +178,7 @@ class Jobs:
         await self._news.publish(JobProgressed(job.workspace_id, job.id))
 
     async def _blame(self, job: Job, error: Exception) -> None:
-        """A fault of ours: the job is tried again a few times and then given up; waiting would not mend it."""
+        """A fault of ours: the job is tried again a few times and then given up; waiting mends nothing."""
         self._counts.faults += 1
         place = (job.id, job.step)
         self._faults[place] = self._faults.get(place, 0) + 1
