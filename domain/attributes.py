@@ -1,6 +1,7 @@
 """Attributes: what is known of a link's recipient or subject, a JSON object that rules and figures read."""
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from domain import texts
@@ -11,6 +12,12 @@ MAX_DEPTH: Final = 4
 MAX_CHARACTERS: Final = 16_384
 _SCALAR_CHARACTERS: Final = 8  # what a number, a name's punctuation or an empty list counts
 LARGEST_INTEGER: Final = 2**53 - 1  # beyond it JavaScript clients would read another number
+MAX_COUNTED: Final = 16
+"""How many values of one link figures count."""
+COUNTED_CHARACTERS: Final = 200
+"""How much of a text they count; longer ones that are alike up to there are one."""
+
+Scalar = str | int | float | bool
 
 
 class _Budget:
@@ -38,6 +45,30 @@ def checked(given: object) -> dict[str, Any]:
         raise _refused('Attributes are a JSON object such as {"plan": "trial"}.')
     _judge(given, _Budget(), MAX_DEPTH)
     return given
+
+
+def counted(attributes: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
+    """What figures count of attributes: the first MAX_COUNTED scalars, each with its path.
+
+    Names on a path are joined by dots, as rules write it; a list gives its scalars, each under its own path.
+    """
+    found = dict.fromkeys((path, type(value), value) for path, value in _scalars("", attributes))
+    return tuple((path, value) for path, _, value in list(found)[:MAX_COUNTED])
+
+
+def _scalars(path: str, value: Any) -> Iterator[tuple[str, Scalar]]:
+    match value:
+        case Mapping():
+            for name, item in value.items():
+                yield from _scalars(f"{path}.{name}" if path else name, item)
+        case list():
+            yield from ((path, _cropped(item)) for item in value if isinstance(item, Scalar))
+        case str() | int() | float():
+            yield path, _cropped(value)
+
+
+def _cropped(value: Scalar) -> Scalar:
+    return value[:COUNTED_CHARACTERS] if isinstance(value, str) else value
 
 
 def _judge(value: object, budget: _Budget, depth: int) -> None:

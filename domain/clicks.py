@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from domain.attributes import Scalar
 from domain.utm import Utm
 from domain.visits import Outcome
 
@@ -45,6 +46,7 @@ class Click(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         unique: first HUMAN redirect of this visitor on this link on this UTC day to reach the ledger.
         final_destination: where the visitor was sent; None where there was no redirect.
         slug: identity of the slug that was asked for, of a visit that found no link.
+        campaign_id: the link's campaign at that moment; likewise template and attributes (visits.Belonging).
     """
 
     id: str
@@ -72,6 +74,9 @@ class Click(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     utm: Utm = NO_UTM
     tags: tuple[str, ...] = ()
     slug: str | None = None
+    campaign_id: str | None = None
+    template_id: str | None = None
+    attributes: tuple[tuple[str, Scalar], ...] = ()
 
 
 class LinkStats(msgspec.Struct, frozen=True, kw_only=True):

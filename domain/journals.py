@@ -9,6 +9,7 @@ segment. An offset counts bytes over all segments: segment number × SEGMENT_BYT
 files with other names are being made and are nobody's to read.
 """
 
+import functools
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,14 +19,18 @@ from typing import Final
 import msgspec
 
 from domain import ids
-from domain.visits import VisitRecord
+from domain.visits import NOWHERE, Belonging, VisitRecord
 
 SEGMENT_BYTES: Final = 16 * 1024 * 1024
 END_OF_SEGMENT: Final = 0xFFFFFFFF
 HEADER: Final = Struct("<II")
 MAX_PAYLOAD_BYTES: Final = 64 * 1024
 
+BELONGINGS: Final = 4_096
+"""How many a worker remembers decoded: most clicks are on few link versions."""
+
 _decode = msgspec.msgpack.Decoder(VisitRecord).decode
+_decode_belonging = msgspec.msgpack.Decoder(Belonging | None).decode
 
 
 class TornFrame(Exception):
@@ -41,6 +46,21 @@ checksum: Final[Callable[[bytes], int]] = zlib.crc32
 def decode(payload: bytes | memoryview) -> VisitRecord:
     """The record of a payload; raises msgspec.MsgspecError for one that this version cannot read."""
     return _decode(payload)
+
+
+def belonging(what: Belonging) -> msgspec.Raw:
+    """As it stands in every record of a link version."""
+    return NOWHERE if what == Belonging() else msgspec.Raw(msgspec.msgpack.encode(what))
+
+
+def belonging_of(record: VisitRecord) -> Belonging:
+    """What a record's link belonged to; raises msgspec.MsgspecError for one that this version cannot read."""
+    return _belonging(bytes(record.belonging))
+
+
+@functools.lru_cache(BELONGINGS)
+def _belonging(kept: bytes) -> Belonging:
+    return _decode_belonging(kept) or Belonging()
 
 
 def frames(segment: memoryview, position: int) -> Iterator[tuple[int, memoryview]]:

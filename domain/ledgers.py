@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from domain import languages
+from domain import journals, languages
 from domain.agents import Agent
 from domain.clicks import NO_UTM, Click, ClickKind, ClicksCommitted, LinkStats
 from domain.utm import Utm
@@ -115,6 +115,7 @@ def entry(click_id: str, record: VisitRecord, agents: Callable[[str], Agent]) ->
     """
     agent = agents(record.agent)
     kind = kind_of(record.purpose, agent)
+    belonging = journals.belonging_of(record)
     click = Click(
         id=click_id,
         workspace_id=record.workspace_id,
@@ -141,6 +142,9 @@ def entry(click_id: str, record: VisitRecord, agents: Callable[[str], Agent]) ->
         rule=record.rule,
         variant=record.variant,
         slug=record.slug,
+        campaign_id=belonging.campaign_id,
+        template_id=belonging.template_id,
+        attributes=belonging.attributes,
     )
     countable = kind is ClickKind.HUMAN and record.outcome is Outcome.REDIRECT and record.visitor
     return Entry(click, _visitor(record) if countable else None)

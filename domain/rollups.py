@@ -15,7 +15,7 @@ HOUR_MS: Final = 3_600_000
 HOURS: Final = 24
 WHOLE_DAY: Final = 24
 """Stands for the hour in what counts a whole UTC day."""
-MAX_VALUE: Final = 100
+MAX_VALUE: Final = 200
 """Characters of a value that are kept; longer ones are cropped, and alike up to there they are one."""
 OTHERS: Final = "\x1f"
 """The value that stands for all that a full table has no room for."""

@@ -8,14 +8,14 @@ from urllib.parse import parse_qsl, quote, urlencode
 import ada_url
 import msgspec
 
-from domain import conditions, hostnames, plans, utm, variants
+from domain import attributes, conditions, hostnames, journals, plans, utm, variants
 from domain.errors import Rejected
 from domain.facts import Facts, Known, Subject
 from domain.grammar import Budget, Compiler, Condition, Watched
 from domain.links import Link, Rule
 from domain.plans import Matched, Plan
 from domain.variants import Draw, Variant
-from domain.visits import Outcome, Visit, VisitRecord
+from domain.visits import NOWHERE, Belonging, Outcome, Visit, VisitRecord
 
 FORWARDED_BYTES: Final = 2_048
 """Cap of what a visitor's query may add to a destination; a parameter beyond it is left out whole."""
@@ -73,6 +73,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         starts_ms: from when on visitors are let through, milliseconds since the Unix epoch; None: always.
         expires_ms: until when; None: for good.
         closed: why the link is closed whatever the time is; None: it is not.
+        belonging: see VisitRecord.
     """
 
     workspace_id: str
@@ -88,6 +89,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     fallback: str | None
     utm: tuple[str | None, str | None, str | None, str | None, str | None]
     tags: tuple[str, ...]
+    belonging: msgspec.Raw = NOWHERE
     settled: Decision | None = None
 
 
@@ -141,6 +143,7 @@ def route(link: Link, watched: list[Watched] | None = None) -> Route:
         fallback=followable(link.fallback, link.domain) if link.fallback else None,
         utm=(link.utm.source, link.utm.medium, link.utm.campaign, link.utm.term, link.utm.content),
         tags=link.tags,
+        belonging=_belonging(link),
     )
     return msgspec.structs.replace(made, settled=_settled(made))
 
@@ -197,6 +200,8 @@ def record(route: Route, decision: Decision, visit: Visit) -> VisitRecord:
         route.tags,
         decision.rule,
         decision.variant,
+        None,
+        route.belonging,
     )
 
 
@@ -254,6 +259,11 @@ def _settled(route: Route) -> Decision | None:
 def _matched(route: Route, asked: Plan | Chain, visit: Visit, known: Known) -> Decision | Split:
     """What the first rule that matches leads to."""
     return route.ends[asked.first(Facts(visit, route.subject, known), known.matched)]
+
+
+def _belonging(link: Link) -> msgspec.Raw:
+    template_id = None if link.origin is None else link.origin.template_id
+    return journals.belonging(Belonging(link.campaign_id, template_id, attributes.counted(link.attributes)))
 
 
 def _subject(link: Link) -> Subject:

@@ -1,8 +1,11 @@
 """One request of a visitor: what the redirect saw of it, and the record that its journal keeps."""
 
 from enum import IntEnum, StrEnum
+from typing import Final
 
 import msgspec
+
+from domain.attributes import Scalar
 
 
 class Outcome(StrEnum):
@@ -67,6 +70,24 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
         return self.pseudonym or self.visitor or self.at_ms.to_bytes(8, "big", signed=True)
 
 
+class Belonging(msgspec.Struct, array_like=True, frozen=True):
+    """What a link version belongs to; figures count its clicks there for good.
+
+    Args:
+        campaign_id: its campaign; None: it has none.
+        template_id: the template that made it.
+        attributes: values by path, see attributes.counted.
+    """
+
+    campaign_id: str | None = None
+    template_id: str | None = None
+    attributes: tuple[tuple[str, Scalar], ...] = ()
+
+
+NOWHERE: Final = msgspec.Raw(b"\xc0")
+"""The belonging of a visit to no link, as it stands in a record."""
+
+
 class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The facts of one answered visit as they stand in a journal: never an IP address.
 
@@ -92,6 +113,7 @@ class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
         rule: name of the rule that decided; None: none matched.
         variant: key of the variant that was drawn.
         slug: identity of the slug that was asked for, of a visit that found no link.
+        belonging: a Belonging or None, encoded once for each link version (see journals.belonging).
     """
 
     at_ms: int
@@ -114,3 +136,4 @@ class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     rule: str | None = None
     variant: str | None = None
     slug: str | None = None
+    belonging: msgspec.Raw = NOWHERE

@@ -39,3 +39,18 @@ def test_only_an_object_will_do(given_: object) -> None:
 def test_the_edges_of_what_is_accepted() -> None:
     edge = {"n": 2**53 - 1, "m": -(2**53 - 1), "deep": {"a": {"b": {"c": 1}}}, "text": "x" * 16_000}
     assert attributes.checked(edge) == edge
+
+
+@pytest.mark.parametrize(
+    ("given", "counted"),
+    [
+        ({}, ()),
+        ({"plan": "trial", "seats": 5, "vat": None}, (("plan", "trial"), ("seats", 5))),
+        ({"a": {"b": {"c": True}}, "d": [1, "x", {"e": 1}, 1]}, (("a.b.c", True), ("d", 1), ("d", "x"))),
+        ({"long": "x" * 300}, (("long", "x" * 200),)),
+        ({str(number): number for number in range(50)}, tuple((str(each), each) for each in range(16))),
+    ],
+)
+def test_figures_count_the_first_scalars(given: dict[str, Any], counted: tuple[tuple[str, Any], ...]) -> None:
+    """A bounded number of values of bounded length, each under its path; what is no scalar is not counted."""
+    assert attributes.counted(given) == counted
