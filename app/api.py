@@ -9,7 +9,8 @@ from typing import Final
 
 import strawberry
 
-from app import graph, services, serving, tasks
+from app import graph, services, serving, tasks, uploads
+from app.entrances import Entrance, Work
 from app.graphql import sockets as protocol
 from app.graphql.auth import Authentication, Lookup
 from app.graphql.endpoint import Endpoint
@@ -26,6 +27,7 @@ from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
 from app.services import Services
 from app.settings import Settings
+from app.uploads import Uploads
 from domain import keys
 from domain.access import Viewer
 from domain.idempotency import Claims
@@ -50,6 +52,7 @@ class Api:
         load: reads the object of an id, to answer a repeated mutation.
         clock: the time.
         contexts: makes `info.context`.
+        works: what is at the addresses beside the graph, by the first part of their paths.
         execution_seconds: how long an operation may take.
         socket_limits: what one WebSocket may do.
     """
@@ -65,6 +68,7 @@ class Api:
         load: Load,
         clock: Clock,
         contexts: Contexts,
+        works: Mapping[str, Work] = MappingProxyType({}),
         execution_seconds: float = EXECUTION_SECONDS,
         socket_limits: protocol.Limits | None = None,
     ) -> None:
@@ -93,8 +97,12 @@ class Api:
             limits=socket_limits,
         )
         page = GraphiQL() if settings.playground else None
+        entrance = Entrance(self.authentication, origins, self.budget, request_ids=_new_id)
+        beside = {path: entrance.to(work) for path, work in works.items()}
         self.application = Cors(
-            Endpoint(self.http, self.websockets, page, request_ids=_new_id), origins, request_ids=_new_id
+            Endpoint(self.http, self.websockets, page, beside, request_ids=_new_id),
+            origins,
+            request_ids=_new_id,
         )
 
 
@@ -107,12 +115,14 @@ async def run(
         needs: what `/readyz` asks besides MongoDB.
     """
     async with services.open(settings, "api") as opened:
-        api = over(opened)
+        uploaded = uploads.Counts()
+        api = over(opened, uploaded)
         readiness = Readiness({"mongodb": lambda: opened.database.command("ping"), **needs})
         metrics = Metrics("api")
         metrics.watch("api_budgets", api.budget.counts)
         metrics.watch("api_websockets", api.websockets.shared.counts)
         metrics.watch("api_streams", api.streams.counts)
+        metrics.watch("api_uploads", uploaded)
 
         def drain() -> None:
             readiness.drain()
@@ -132,8 +142,12 @@ async def run(
             )
 
 
-def over(opened: Services) -> Api:
-    """The API over real engines."""
+def over(opened: Services, uploaded: uploads.Counts | None = None) -> Api:
+    """The API over real engines.
+
+    Args:
+        uploaded: counts the files that come in.
+    """
 
     async def lookup(key: str) -> Viewer:
         return await keys.authenticate(key, opened.keys, opened.clock())
@@ -163,6 +177,7 @@ def over(opened: Services) -> Api:
         load=nodes.again,
         clock=opened.clock,
         contexts=contexts,
+        works={uploads.PATH: Uploads(opened.uploads, uploaded, clock=opened.clock, ids=opened.ids)},
     )
 
 

@@ -19,6 +19,8 @@ from storage.changes import RedisLinkChanges
 from storage.clicks import Clicks
 from storage.feeds import Feeds
 from storage.idempotency import MongoClaims
+from storage.job_news import RedisJobNews
+from storage.jobs import MongoJobs
 from storage.keys import MongoKeys
 from storage.link_lists import MongoLinkLists
 from storage.links import MongoLinks
@@ -41,6 +43,8 @@ class Services(Connections):
     campaigns: MongoCampaigns
     templates: MongoTemplates
     uploads: MongoUploads
+    jobs: MongoJobs
+    job_news: RedisJobNews
     keys: MongoKeys
     workspaces: MongoWorkspaces
     changes: RedisLinkChanges
@@ -72,6 +76,8 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             campaigns=MongoCampaigns(database),
             templates=MongoTemplates(database),
             uploads=MongoUploads(database),
+            jobs=MongoJobs(database),
+            job_news=RedisJobNews(news, settings.mongodb_database),
             keys=MongoKeys(database),
             workspaces=MongoWorkspaces(database),
             changes=RedisLinkChanges(news, settings.mongodb_database),

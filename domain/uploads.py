@@ -102,6 +102,10 @@ class Uploads(Protocol):
         """Keep an upload and its chunks at least until then; False: it is not whole any more."""
         ...
 
+    async def remove(self, workspace_id: str, upload_id: str) -> None:
+        """Drop an upload, or the chunks of one that broke off."""
+        ...
+
 
 class Packing:
     """Puts rows into chunks as they come, and forgets each chunk when it is full."""

@@ -68,3 +68,9 @@ class MongoUploads:
                 return False
             kept = await self._uploads.update_one({"_id": upload.id, "workspace_id": workspace_id}, longer)
         return kept.matched_count == 1
+
+    async def remove(self, workspace_id: str, upload_id: str) -> None:
+        """Drop an upload, or the chunks of one that broke off."""
+        with answering():
+            await self._uploads.delete_one({"_id": upload_id, "workspace_id": workspace_id})
+            await self._chunks.delete_many({"workspace_id": workspace_id, "upload_id": upload_id})

@@ -18,6 +18,11 @@ async def result(send: Any, answer: dict[str, Any], media: str, request_id: str)
     await _send(send, 200, _encode(answer), media=media, request_id=request_id)
 
 
+async def created(send: Any, made: dict[str, Any], request_id: str) -> None:
+    """Something that was made at an address beside the graph: 201."""
+    await _send(send, 201, _encode(made), media=JSON, request_id=request_id)
+
+
 async def refused(
     send: Any, refusal: Refusal, media: str, request_id: str, *, extra: tuple[tuple[bytes, bytes], ...] = ()
 ) -> None:

@@ -1,6 +1,6 @@
-"""The API's addresses: /graphql over HTTP and WebSocket, GraphiQL and its files, and nothing else."""
+"""The API's addresses: /graphql over HTTP and WebSocket, GraphiQL and its files, and what is beside them."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from app.graphql import websocket
@@ -19,6 +19,7 @@ class Endpoint:
         http: answers calls.
         websockets: serves sockets.
         graphiql: the page for browsers; None where there is no playground.
+        beside: ASGI applications of other addresses, by the first part of their paths.
         request_ids: makes the id of each request.
     """
 
@@ -27,12 +28,14 @@ class Endpoint:
         http: Http,
         websockets: WebSockets,
         graphiql: GraphiQL | None,
+        beside: Mapping[str, Callable[[Any, Any, Any], Awaitable[None]]],
         *,
         request_ids: Callable[[], str],
     ) -> None:
         self._http = http
         self._websockets = websockets
         self._graphiql = graphiql
+        self._beside = beside
         self._request_ids = request_ids
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -43,6 +46,8 @@ class Endpoint:
                 await self._graphiql.page(scope, send, self._request_ids())
             else:
                 await self._http(scope, receive, send)
+        elif (application := self._beside.get("/" + scope["path"].split("/")[1])) is not None:
+            await application(scope, receive, send)
         elif not await self._other(scope, send):
             await self._http.refuse_unknown(send)
 

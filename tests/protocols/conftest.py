@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from app import serving
 from app.api import Api
+from app.entrances import Work
 from app.graphql import sockets
 from app.graphql.limits import Buckets
 from app.settings import Settings
@@ -98,6 +100,7 @@ async def serving_api(
     buckets: Buckets | None = None,
     execution_seconds: float = 10,
     socket_limits: sockets.Limits | None = None,
+    works: Mapping[str, Work] = MappingProxyType({}),
 ) -> AsyncIterator[Served]:
     """Serve a graph as the API role does, with limits that a test may tighten."""
     assert settings.mongodb_url is not None
@@ -126,6 +129,7 @@ async def serving_api(
         contexts=contexts,
         execution_seconds=execution_seconds,
         socket_limits=socket_limits,
+        works=works,
     )
     try:
         async with listening_on(api.application) as (port, server):
