@@ -1,0 +1,102 @@
+"""Reads that are gathered into one round trip, and remembered for one operation or one event."""
+
+from functools import cached_property
+
+from strawberry.dataloader import DataLoader
+
+from domain.campaigns import Campaign
+from domain.clicks import Click, LinkStats
+from domain.jobs import Job
+from domain.links import Link
+from domain.signals import Signals
+from domain.templates import Template
+from domain.workspaces import Workspace
+from schema.stores import Stores
+
+
+class Loaders:
+    """Reads that are gathered into one round trip, and remembered for one operation or one event."""
+
+    def __init__(self, workspace_id: str, stores: Stores) -> None:
+        self._workspace_id = workspace_id
+        self._stores = stores
+
+    @cached_property
+    def links(self) -> DataLoader[str, Link | None]:
+        """Links of the viewer's workspace by id."""
+
+        async def load(link_ids: list[str]) -> list[Link | None]:
+            found = await self._stores.links.by_ids(self._workspace_id, link_ids)
+            return [found.get(link_id) for link_id in link_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def campaigns(self) -> DataLoader[str, Campaign | None]:
+        """Campaigns of the workspace by id."""
+
+        async def load(campaign_ids: list[str]) -> list[Campaign | None]:
+            found = await self._stores.campaigns.by_ids(self._workspace_id, campaign_ids)
+            return [found.get(campaign_id) for campaign_id in campaign_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def templates(self) -> DataLoader[str, Template | None]:
+        """Templates of the workspace by id."""
+
+        async def load(template_ids: list[str]) -> list[Template | None]:
+            found = await self._stores.templates.by_ids(self._workspace_id, template_ids)
+            return [found.get(template_id) for template_id in template_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def jobs(self) -> DataLoader[str, Job | None]:
+        """Jobs of the workspace by id."""
+
+        async def load(job_ids: list[str]) -> list[Job | None]:
+            found = await self._stores.jobs.by_ids(self._workspace_id, job_ids)
+            return [found.get(job_id) for job_id in job_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def signals(self) -> DataLoader[str, Signals]:
+        """The signals of the viewer's workspace, once for all links that are explained."""
+
+        async def load(workspace_ids: list[str]) -> list[Signals]:
+            own = await self._stores.signals.by_workspace(self._workspace_id)
+            return [own for _ in workspace_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def stats(self) -> DataLoader[str, LinkStats]:
+        """All-time figures of the workspace's links by id."""
+
+        async def load(link_ids: list[str]) -> list[LinkStats]:
+            found = await self._stores.stats.by_links(self._workspace_id, link_ids)
+            return [found[link_id] for link_id in link_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def clicks(self) -> DataLoader[str, Click | None]:
+        """Clicks of the workspace by id."""
+
+        async def load(click_ids: list[str]) -> list[Click | None]:
+            found = await self._stores.clicks.by_ids(self._workspace_id, click_ids)
+            return [found.get(click_id) for click_id in click_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def workspaces(self) -> DataLoader[str, Workspace | None]:
+        """The viewer's workspace, and no other."""
+
+        async def load(workspace_ids: list[str]) -> list[Workspace | None]:
+            own = await self._stores.workspaces.by_id(self._workspace_id)
+            return [own if workspace_id == self._workspace_id else None for workspace_id in workspace_ids]
+
+        return DataLoader(load)

@@ -1,0 +1,95 @@
+"""The stores that resolvers use, as a context hands them to everything under it."""
+
+from typing import Protocol
+
+from domain.campaigns import Campaigns
+from domain.click_filters import Clicks
+from domain.clicks import Stats
+from domain.facts import Known
+from domain.feeds import ClickFeed
+from domain.jobs import JobNews, Jobs
+from domain.keys import Keys
+from domain.link_lists import LinkLists
+from domain.links import LinkChanges, Links
+from domain.places import Places
+from domain.revisions import Revisions
+from domain.signals import SignalNews, SignalStore
+from domain.templates import Templates
+from domain.uploads import Uploads
+from domain.workspaces import Workspaces
+
+
+class Stores(Protocol):
+    """The stores that resolvers use; `app.services.Services` has them."""
+
+    @property
+    def links(self) -> Links:
+        """Links."""
+
+    @property
+    def link_lists(self) -> LinkLists:
+        """Lists of links."""
+
+    @property
+    def campaigns(self) -> Campaigns:
+        """Campaigns."""
+
+    @property
+    def revisions(self) -> Revisions:
+        """Revisions of links."""
+
+    @property
+    def templates(self) -> Templates:
+        """Templates."""
+
+    @property
+    def uploads(self) -> Uploads:
+        """Rows that were handed in for jobs."""
+
+    @property
+    def jobs(self) -> Jobs:
+        """Jobs."""
+
+    @property
+    def job_news(self) -> JobNews:
+        """Who is told of jobs."""
+
+    @property
+    def keys(self) -> Keys:
+        """API keys."""
+
+    @property
+    def workspaces(self) -> Workspaces:
+        """Workspaces."""
+
+    @property
+    def changes(self) -> LinkChanges:
+        """Who is told of changed links."""
+
+    @property
+    def clicks(self) -> Clicks:
+        """Clicks of the ledger."""
+
+    @property
+    def stats(self) -> Stats:
+        """Figures of links."""
+
+    @property
+    def click_feed(self) -> ClickFeed:
+        """Clicks as they are committed."""
+
+    @property
+    def signals(self) -> SignalStore:
+        """Signals."""
+
+    @property
+    def signal_news(self) -> SignalNews:
+        """Who is told of changed signals."""
+
+    @property
+    def places(self) -> Places:
+        """The geo database."""
+
+    @property
+    def known(self) -> Known:
+        """What rules ask beyond link and visit."""
