@@ -15,6 +15,7 @@ from domain.utm import Utm
 from domain.workbenches import Workbench
 
 MAX_ROWS: Final = 1_000
+PERMANENT: Final = (301, 308)
 
 
 async def create(draft: Draft, bench: Workbench) -> Link:
@@ -78,6 +79,11 @@ def consistent(link: Link) -> Link:
     if link.external_source is not None and link.external_id is None:
         message = "There is no externalId for the externalSource; give both or neither."
         errors.append(UserError(UserErrorCode.REQUIRED, message, ("external_id",)))
+    if link.click_limit is not None and link.redirect_code in PERMANENT:
+        message = (
+            "Browsers keep what 301 and 308 say, and would not ask again; a clickLimit needs 302 or 307."
+        )
+        errors.append(UserError(UserErrorCode.INVALID, message, ("click_limit",)))
     if errors:
         raise Rejected(*errors)
     return link

@@ -6,17 +6,21 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain import attributes, fields, rule_drafts, slugs, targets, utm, variants
+from domain import attributes, fields, passwords, rule_drafts, slugs, targets, utm, variants
 from domain.errors import Rejected, UserError, UserErrorCode
 from domain.fields import Check
+from domain.passwords import Sealed, Vault
 
 REDIRECT_CODES: Final = (301, 302, 307, 308)
+MAX_PASSWORDS: Final = 20
+"""Different ones that one call may set."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """The fields that a caller gave, as they were given; UNSET: not given, None: cleared or the default.
 
     Args:
+        password: has to be sealed (see `sealed`) before the draft is judged.
         slug_yields: a taken slug gets a short suffix instead of being refused; templates ask for it.
     """
 
@@ -36,7 +40,9 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     forward_query: bool | UnsetType | None = UNSET
     starts_at: str | UnsetType | None = UNSET
     expires_at: str | UnsetType | None = UNSET
+    click_limit: int | UnsetType | None = UNSET
     fallback: str | UnsetType | None = UNSET
+    password: str | Sealed | UnsetType | None = UNSET
     paused: bool | UnsetType | None = UNSET
     campaign_id: str | UnsetType | None = UNSET
     slug_yields: bool = False
@@ -62,6 +68,26 @@ def checked(draft: Draft, hosts: Sequence[str], current: utm.Utm) -> dict[str, A
     if errors:
         raise Rejected(*errors)
     return _with_utm(values, draft, current)
+
+
+async def sealed(rows: Sequence[Draft], vault: Vault) -> list[Draft]:
+    """Drafts whose passwords are hashed, for from here on nobody needs to know them.
+
+    Rows with the same password share a hash. What is no password stays, and is refused when it is judged; so
+    does what comes behind MAX_PASSWORDS different ones, for each takes a processor a tenth of a second.
+
+    Raises:
+        errors.Unavailable: too many are being hashed already.
+    """
+    given = dict.fromkeys(row.password for row in rows if isinstance(row.password, str))
+    fit = [each for each in given if passwords.problem(each) is None]
+    kept = {each: await vault.seal(each) for each in fit[:MAX_PASSWORDS]}
+    return [
+        msgspec.structs.replace(row, password=kept[row.password])
+        if isinstance(row.password, str) and row.password in kept
+        else row
+        for row in rows
+    ]
 
 
 def _with_utm(values: dict[str, Any], draft: Draft, current: utm.Utm) -> dict[str, Any]:
@@ -96,6 +122,27 @@ def _redirect_code(given: int, _hosts: Sequence[str]) -> int:
     if given not in REDIRECT_CODES:
         raise fields.refused("redirect_code", f"{given} is not one of {', '.join(map(str, REDIRECT_CODES))}.")
     return given
+
+
+def _click_limit(given: int, _hosts: Sequence[str]) -> int:
+    if given < 1:
+        raise fields.refused(
+            "click_limit", f"{given} lets nobody through; give 1 or more, or pause the link."
+        )
+    return given
+
+
+def _password(given: str | Sealed, _hosts: Sequence[str]) -> Sealed:
+    if isinstance(given, Sealed):
+        return given
+    problem = passwords.problem(given)
+    if problem is not None:
+        raise fields.refused("password", f"The password {problem}")
+    message = (
+        f"Passwords are set by createLink and updateLink, and by createLinks: up to {MAX_PASSWORDS}"
+        " different ones in a call."
+    )
+    raise fields.refused("password", message, UserErrorCode.LIMIT_EXCEEDED)
 
 
 def _attributes(given: object, _hosts: Sequence[str]) -> dict[str, Any]:
@@ -136,7 +183,9 @@ _CHECKS: Final[dict[str, Check]] = {
     "forward_query": _flag,
     "starts_at": fields.instant("starts_at"),
     "expires_at": fields.instant("expires_at"),
+    "click_limit": _click_limit,
     "fallback": _url("fallback"),
+    "password": _password,
     "paused": _flag,
     "campaign_id": _campaign_id,
 }

@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
-from domain import instants
-from domain.paging import Key, Page, Window
+from domain.passwords import Sealed
 from domain.utm import Utm
 from domain.variants import Variant
 
@@ -65,6 +64,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         destination: canonical WHATWG URL without UTM parameters.
         rules: asked in this order; the first that matches decides.
         variants: share, instead of the destination, the visits that no rule matches.
+        click_limit: how many people it lets through, see domain.seats; None: everybody.
+        password: what visitors have to know; only its hash is kept.
         origin: the template that made it; None: none did.
         version: counts the changes, from 1; the optimistic lock.
         changed_by: who made this version: id of a key, or name of a job.
@@ -90,7 +91,9 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     forward_query: bool = False
     starts_at: datetime | None = None
     expires_at: datetime | None = None
+    click_limit: int | None = None
     fallback: str | None = None
+    password: Sealed | None = None
     paused: bool = False
     campaign_id: str | None = None
     archived_at: datetime | None = None
@@ -111,61 +114,6 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         if self.starts_at is not None and now < self.starts_at:
             return LinkStatus.SCHEDULED
         return LinkStatus.ACTIVE
-
-
-class LinkOrder(StrEnum):
-    """In which order links are listed."""
-
-    NEWEST = "NEWEST"
-    OLDEST = "OLDEST"
-    RECENTLY_UPDATED = "RECENTLY_UPDATED"
-
-
-_INSTANT_MS = Annotated[int, msgspec.Meta(ge=-62_135_596_800_000, le=253_402_300_799_999)]  # years 1 to 9999
-_PLACES: Final[Mapping[LinkOrder, Any]] = {
-    LinkOrder.NEWEST: tuple[str],
-    LinkOrder.OLDEST: tuple[str],
-    LinkOrder.RECENTLY_UPDATED: tuple[_INSTANT_MS, str],
-}
-
-
-def shape_of_places(order: LinkOrder) -> Any:
-    """The type of what `place` gives for an order."""
-    return _PLACES[order]
-
-
-def place(link: Link, order: LinkOrder) -> Key:
-    """Where a link stands in lists of an order."""
-    if order is LinkOrder.RECENTLY_UPDATED:
-        return (instants.milliseconds(link.updated_at), link.id)
-    return (link.id,)
-
-
-class LinkFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which links are listed: those that all conditions hold for; None is none, an empty list never holds.
-
-    Args:
-        tags: links with any of them.
-        status: links that are in any of them at `now`.
-        now: the moment that `status` is judged at.
-    """
-
-    ids: tuple[str, ...] | None = None
-    domain: str | None = None
-    tags: tuple[str, ...] | None = None
-    status: tuple[LinkStatus, ...] | None = None
-    external_ids: tuple[str, ...] | None = None
-    campaign_id: str | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
-    updated_after: datetime | None = None
-    updated_before: datetime | None = None
-    now: datetime
-
-    @property
-    def matches_nothing(self) -> bool:
-        """Whether a list of it is empty."""
-        return () in (self.ids, self.tags, self.status, self.external_ids)
 
 
 class Conflict(StrEnum):
@@ -221,16 +169,6 @@ class Links(Protocol):
 
     async def by_external_id(self, workspace_id: str, external_id: str) -> Link | None:
         """The link of an external id; of several sources the one without a name, then the first by name."""
-        ...
-
-    async def page(
-        self, workspace_id: str, asked: LinkFilter, order: LinkOrder, window: Window
-    ) -> Page[Link]:
-        """One stretch of the links that `asked` matches."""
-        ...
-
-    async def count(self, workspace_id: str, asked: LinkFilter, *, limit: int) -> int:
-        """How many links `asked` matches; counts no further than `limit`."""
         ...
 
     async def update(self, workspace_id: str, old: Link, new: Link) -> Conflict | None:

@@ -11,7 +11,7 @@ from typing import Final
 import segno
 
 from domain.errors import BadRequest
-from domain.rules import QR_PARAMETER
+from domain.forwarding import QR_PARAMETER
 
 SMALLEST: Final = 64
 LARGEST: Final = 2_048

@@ -15,7 +15,17 @@ from domain.links import Link
 from domain.paging import Page, Window
 
 _BOOKKEEPING: Final = frozenset(
-    ("id", "workspace_id", "slug_key", "version", "created_at", "updated_at", "changed_by", "origin")
+    (
+        "id",
+        "workspace_id",
+        "slug_key",
+        "version",
+        "created_at",
+        "updated_at",
+        "changed_by",
+        "password",
+        "origin",
+    )
 )
 _FIELDS: Final = tuple(
     field for field in msgspec.structs.fields(Link) if field.encode_name not in _BOOKKEEPING

@@ -3,25 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, Protocol
-from urllib.parse import parse_qsl, quote, urlencode
 
-import ada_url
 import msgspec
 
-from domain import attributes, conditions, hostnames, journals, plans, utm, variants
+from domain import attributes, conditions, forwarding, journals, plans, utm, variants
 from domain.errors import Rejected
 from domain.facts import Facts, Known, Subject
 from domain.grammar import Budget, Compiler, Condition, Watched
 from domain.links import Link, Rule
+from domain.passwords import Sealed
 from domain.plans import Matched, Plan
 from domain.variants import Draw, Variant
 from domain.visits import NOWHERE, Belonging, Outcome, Visit, VisitRecord
 
-FORWARDED_BYTES: Final = 2_048
-"""Cap of what a visitor's query may add to a destination; a parameter beyond it is left out whole."""
-FORWARDED_PARAMETERS: Final = 64
-QR_PARAMETER: Final = "qr"
-"""`?qr=1` on a short link marks a scan; it is ours and is not forwarded."""
+PASSWORD_FIELD: Final = "password"  # noqa: S105 - the name of a form's field
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -73,6 +68,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         starts_ms: from when on visitors are let through, milliseconds since the Unix epoch; None: always.
         expires_ms: until when; None: for good.
         closed: why the link is closed whatever the time is; None: it is not.
+        seats: how many people it lets through; None: everybody.
+        password: what visitors have to know; None: nothing.
+        recognises: its rules ask who returns, so that it sets a cookie.
+        counts: its rules ask how many clicks it has.
         belonging: see VisitRecord.
     """
 
@@ -86,11 +85,25 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     starts_ms: int | None
     expires_ms: int | None
     closed: Outcome | None
+    seats: int | None
+    password: Sealed | None
+    recognises: bool
+    counts: bool
     fallback: str | None
     utm: tuple[str | None, str | None, str | None, str | None, str | None]
     tags: tuple[str, ...]
     belonging: msgspec.Raw = NOWHERE
     settled: Decision | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether deciding needs nothing but the visit: no look at the database, no password, no cookie."""
+        return self.seats is None and self.password is None and not self.recognises
+
+    @property
+    def withheld(self) -> frozenset[str]:
+        """Parameters of a visitor's query that are not forwarded: ours, and a password in the wrong place."""
+        return forwarding.WITHHELD if self.password is None else forwarding.WITHHELD | {PASSWORD_FIELD}
 
 
 class Tombstone(msgspec.Struct, frozen=True):
@@ -126,11 +139,13 @@ def route(link: Link, watched: list[Watched] | None = None) -> Route:
     Raises:
         Damaged: a stored rule is none.
     """
+    rules = _rules(link, watched)
+    asked = {name for rule in link.rules for name in conditions.names_of(rule.when)}
     made = Route(
         workspace_id=link.workspace_id,
         link_id=link.id,
         link_version=link.version,
-        rules=_rules(link, watched),
+        rules=rules,
         ends=(
             *(_rule_leads(link, rule) for rule in link.rules),
             _leads(link, link.destination, link.variants),
@@ -140,7 +155,11 @@ def route(link: Link, watched: list[Watched] | None = None) -> Route:
         starts_ms=_ms(link.starts_at),
         expires_ms=_ms(link.expires_at),
         closed=_closed(link),
-        fallback=followable(link.fallback, link.domain) if link.fallback else None,
+        seats=link.click_limit,
+        password=link.password,
+        recognises="returning" in asked,
+        counts="clicks" in asked,
+        fallback=forwarding.followable(link.fallback, link.domain) if link.fallback else None,
         utm=(link.utm.source, link.utm.medium, link.utm.campaign, link.utm.term, link.utm.content),
         tags=link.tags,
         belonging=_belonging(link),
@@ -149,21 +168,23 @@ def route(link: Link, watched: list[Watched] | None = None) -> Route:
 
 
 def decide(route: Route, visit: Visit, known: Known) -> Decision:
-    """The decision for a visit: its link closed, not yet or no longer open, or where it is sent."""
+    """The decision for a visit: its link closed, locked, not yet or no longer open, or where it is sent."""
     if route.settled is not None:
         return route.settled
-    if route.closed is not None:
-        return _turned_away(route, route.closed)
-    if route.expires_ms is not None and visit.at_ms >= route.expires_ms:
-        return _turned_away(route, Outcome.EXPIRED)
-    if route.starts_ms is not None and visit.at_ms < route.starts_ms:
-        return Decision(Outcome.NOT_STARTED)
+    kept_out = _kept_out(route, visit)
+    if kept_out is not None:
+        return kept_out
     leads = route.ends[-1] if route.rules is None else _matched(route, route.rules, visit, known)
     decision = leads.decisions[leads.draw.winner(visit.draws_as)] if isinstance(leads, Split) else leads
     if route.forward_query and visit.query and decision.destination is not None:
-        destination = forwarded(decision.destination, visit.query)
+        destination = forwarding.forwarded(decision.destination, visit.query, route.withheld)
         return msgspec.structs.replace(decision, destination=destination)
     return decision
+
+
+def full(route: Route) -> Decision:
+    """The decision for who finds all seats of a link with a clickLimit taken."""
+    return _turned_away(route, Outcome.LIMIT_REACHED)
 
 
 def explain(link: Link, visit: Visit, known: Known) -> tuple[Decision, list[str]]:
@@ -205,53 +226,12 @@ def record(route: Route, decision: Decision, visit: Visit) -> VisitRecord:
     )
 
 
-def followable(url: str, domain: str) -> str | None:
-    """The URL as a browser reads it (WHATWG), in ASCII; None where following it makes no sense.
-
-    Destinations were vetted when the link was made. This guards the answer's header against rows that
-    were not, and the visitor against going round in circles on the link's own `domain`.
-    """
-    try:
-        read = ada_url.URL(url)
-    except ValueError:
-        return None
-    if read.protocol not in ("http:", "https:") or not read.host or hostnames.same_site(read.host, domain):
-        return None
-    return read.href
-
-
-def forwarded(destination: str, query: str) -> str:
-    """The destination with the visitor's parameters added, each percent-encoded again.
-
-    Scheme, host, path and fragment stay, and so does every parameter that the destination has: a visitor can
-    add to it, not overrule it. Repeated names are kept in their order.
-    """
-    head, mark, fragment = destination.partition("#")
-    base, _, own = head.partition("?")
-    taken = {name for name, _ in parse_qsl(own, keep_blank_values=True)} | {QR_PARAMETER}
-    added = [own] if own else []
-    room = FORWARDED_BYTES
-    for name, value in parse_qsl(_capped(query), keep_blank_values=True, errors="replace"):
-        pair = urlencode([(name, value)], quote_via=quote)
-        room -= len(pair) + 1
-        if room < 0:
-            break
-        if name not in taken:
-            added.append(pair)
-    return f"{base}?{'&'.join(added)}{mark}{fragment}" if added else destination
-
-
-def _capped(query: str) -> str:
-    """The first whole parameters of a query, at most FORWARDED_PARAMETERS, before anything is decoded."""
-    return "&".join(query.split("&", FORWARDED_PARAMETERS)[:FORWARDED_PARAMETERS])
-
-
 def _settled(route: Route) -> Decision | None:
     if route.closed is not None:
         return _turned_away(route, route.closed)
     by_clock = route.starts_ms is not None or route.expires_ms is not None
     (*others, leads) = route.ends
-    if by_clock or route.forward_query or others or isinstance(leads, Split):
+    if by_clock or route.forward_query or others or isinstance(leads, Split) or not route.plain:
         return None
     return leads
 
@@ -310,7 +290,19 @@ def _leads(
 def _final(link: Link, destination: str) -> str | None:
     """A destination with the link's UTM parameters, of which its own win, as a header can carry it."""
     plain, own = utm.taken_from(destination)
-    return followable(utm.added_to(plain, utm.merged(link.utm, own)), link.domain)
+    return forwarding.followable(utm.added_to(plain, utm.merged(link.utm, own)), link.domain)
+
+
+def _kept_out(route: Route, visit: Visit) -> Decision | None:
+    if route.closed is not None:
+        return _turned_away(route, route.closed)
+    if route.expires_ms is not None and visit.at_ms >= route.expires_ms:
+        return _turned_away(route, Outcome.EXPIRED)
+    if route.starts_ms is not None and visit.at_ms < route.starts_ms:
+        return Decision(Outcome.NOT_STARTED)
+    if route.password is not None and not visit.unlocked:
+        return Decision(Outcome.PASSWORD_REQUIRED)
+    return None
 
 
 def _turned_away(route: Route, outcome: Outcome) -> Decision:

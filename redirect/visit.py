@@ -6,8 +6,8 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from domain import hostnames, visitors
+from domain.forwarding import QR_PARAMETER
 from domain.places import UNKNOWN, Place
-from domain.rules import QR_PARAMETER
 from domain.visits import Purpose, Visit
 from redirect.places import Places
 from redirect.proxies import Proxies

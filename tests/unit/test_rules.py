@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import plans, rules
+from domain import forwarding, plans, rules
 from domain.agents import Agent, Agents
 from domain.facts import Known
 from domain.links import Link, Rule
@@ -165,7 +165,7 @@ def test_links_without_rules_are_settled() -> None:
 @given(query=st.text(max_size=300).map(lambda text: text + "&x=" + text))
 def test_a_query_never_changes_where_the_visitor_goes(query: str) -> None:
     """LK-11: whatever is sent, scheme, host, path and fragment stay, and the result is plain ASCII."""
-    forwarded = rules.forwarded("https://example.com/p?a=1#f", query)
+    forwarded = forwarding.forwarded("https://example.com/p?a=1#f", query)
     parts = urlsplit(forwarded)
     assert (parts.scheme, parts.netloc, parts.path, parts.fragment) == ("https", "example.com", "/p", "f")
     assert parse_qsl(parts.query)[0] == ("a", "1")
@@ -178,7 +178,7 @@ def test_a_query_never_changes_where_the_visitor_goes(query: str) -> None:
 def test_what_is_forwarded_is_capped(pairs: list[tuple[str, str]]) -> None:
     """LK-11: at most FORWARDED_BYTES are added, in whole parameters."""
     query = "&".join(f"{name}={value.encode().hex()}" for name, value in pairs)
-    forwarded = rules.forwarded("https://example.com/", query)
-    assert len(forwarded) <= len("https://example.com/") + rules.FORWARDED_BYTES + 1
+    forwarded = forwarding.forwarded("https://example.com/", query)
+    assert len(forwarded) <= len("https://example.com/") + forwarding.FORWARDED_BYTES + 1
     kept = parse_qsl(urlsplit(forwarded).query, keep_blank_values=True)
     assert kept == parse_qsl(query, keep_blank_values=True)[: len(kept)]
