@@ -14,7 +14,8 @@ from domain.clicks import Click
 from domain.cursors import Place, Secret
 from domain.errors import Lagged
 from domain.feeds import CLICKS_PER_BATCH, Batch, Feeds, Gap, GapReason, Heads
-from subscriptions.hub import Hub, Subscriber
+from subscriptions.hub import Hub
+from subscriptions.subscribers import Subscriber
 
 PACE_SECONDS: Final = 0.05
 """Under load a batch collects for so long; a click after a pause is delivered at once."""

@@ -17,8 +17,8 @@ from domain.clicks import Click, ClickKind, ClicksCommitted, Device
 from domain.errors import BadCursor, Lagged
 from domain.feeds import GapReason
 from storage.ledgers import Ledger
-from subscriptions.hub import Subscriber
 from subscriptions.replay import ClickFeeds
+from subscriptions.subscribers import Subscriber
 from tests.delivery.workers import entries, new_id, visit
 from tests.subscriptions.readers import WORKSPACE, commit, reading
 
@@ -166,7 +166,8 @@ async def test_a_slow_reader_is_told_and_let_go(opened: Services, ledger: Ledger
         await reader.next()
         clicks = await commit(opened, ledger, [visit()] * 60)
         await reader.next()
-        (subscriber,) = opened.click_feed.hub._viewed[WORKSPACE].subscribers
+        (subscriber,) = opened.click_feed.hub._viewed[WORKSPACE].listeners
+        assert isinstance(subscriber, Subscriber)
         for _ in range(2):
             clicks += await commit(opened, ledger, [visit()] * 900)
         await until(lambda: subscriber.missed > 0)

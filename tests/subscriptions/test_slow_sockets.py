@@ -17,7 +17,7 @@ from domain import keys
 from domain.access import Scope
 from domain.keys import ApiKey
 from storage.ledgers import Ledger
-from subscriptions.hub import Subscriber
+from subscriptions.subscribers import Subscriber
 from tests.delivery.workers import new_id, visit
 from tests.protocols.conftest import closing, hear, listening_on, say
 from tests.subscriptions.readers import WORKSPACE, commit
@@ -88,7 +88,8 @@ async def test_a_socket_that_lags_is_told_and_closed_with_4008(
     async with listening_on(api.over(opened).application) as (port, _):
         async with subscribed(port, secret) as reader:
             await next_batch(reader)
-            (subscriber,) = opened.click_feed.hub._viewed[WORKSPACE].subscribers
+            (subscriber,) = opened.click_feed.hub._viewed[WORKSPACE].listeners
+            assert isinstance(subscriber, Subscriber)
             while not subscriber.missed:
                 clicks = await commit(opened, ledger, [visit(destination=LONG)] * 100)
                 ids += [click.id for click in clicks]
