@@ -18,10 +18,13 @@ from delivery.announcements import Outbox
 from delivery.clicks import Clicks
 from delivery.counts import Counts
 from delivery.leases import Lease
+from delivery.popularity import Popularity
 from domain.agents import Agents
 from storage.announcements import Announcements
 from storage.ledgers import Ledger
+from storage.popularity import MongoPopularity
 from storage.slots import Slots
+from storage.stats import Stats
 
 _RELEASE_SECONDS: Final = 1.0
 """A slot that cannot be given back so quickly becomes free when its lease runs out."""
@@ -41,7 +44,7 @@ async def run(
     metrics.watch("worker", counts)
     async with (
         connections.open(settings, "worker") as opened,
-        shipping(opened, counts, metrics.flushing()) as clicks,
+        shipping(opened, counts, metrics.flushing(), _popularity(opened).keep()) as clicks,
     ):
         await _ship(clicks, sockets, Operations(None, _readiness(opened, needs), metrics))
     metrics.flush()
@@ -87,6 +90,10 @@ async def _ship(clicks: Clicks, sockets: list[socket.socket], operations: Operat
     await serving.serve(operations, sockets, on_drain=stopping.set)
     stopping.set()
     await shipping
+
+
+def _popularity(opened: Connections) -> Popularity:
+    return Popularity(MongoPopularity(opened.database), Stats(opened.database))
 
 
 def _readiness(opened: Connections, needs: Mapping[str, Check]) -> Readiness:

@@ -81,6 +81,18 @@ async def test_lists_in_each_order_forwards_and_backwards(api: Api) -> None:
     assert await listed(api, orderBy=None) == made[::-1]
 
 
+async def test_lists_the_most_clicked_first(api: Api) -> None:
+    """Links of equally many clicks stand newest first."""
+    made = await store(api, *(link(api, n) for n in range(7)))
+    for number, link_id in enumerate(made):
+        change = {"$set": {listings.POPULARITY: number % 3}}
+        await api.services.database["links"].update_one({"_id": link_id}, change)
+    expected = [made[n] for n in (5, 2, 4, 1, 6, 3, 0)]
+    for size in (1, 2, 3, 7, 250):
+        assert await walk(api, orderBy="MOST_CLICKED", first=size) == expected
+        assert await walk(api, orderBy="MOST_CLICKED", last=size) == expected
+
+
 async def test_tells_where_a_page_lies(api: Api) -> None:
     made = (await store(api, *(link(api, n) for n in range(5))))[::-1]
     first = (await api(LIST, first=2))["links"]
@@ -131,6 +143,8 @@ async def test_refuses_cursors_of_other_lists(api: Api, other: Api) -> None:
         ("NEWEST", (5,)),
         ("RECENTLY_UPDATED", (2**62, "lnk_1")),
         ("RECENTLY_UPDATED", ("x",)),
+        ("MOST_CLICKED", ("x", "lnk_1")),
+        ("MOST_CLICKED", (2**63, "lnk_1")),
     ):
         cursor = paging.cursor(f"{api.context.viewer.workspace_id}/links/{order}", forged)
         assert await api.code(LIST, first=1, after=cursor, orderBy=order) == "BAD_CURSOR"
