@@ -5,7 +5,9 @@ from typing import Final, Protocol
 
 import msgspec
 
+from domain.attributes import Scalar
 from domain.clicks import Click, ClickKind, Device
+from domain.matches import Match
 from domain.paging import Page, Window
 
 
@@ -18,6 +20,11 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
         countries: ISO 3166-1 alpha-2 codes in capitals.
         devices: with any of these devices.
         tags: of a link that had any of these tags.
+        campaign_id: of a link that was in this campaign.
+        template_id: of a link that was made by this template.
+        variants: that were sent to any of these variants.
+        attribute: of a link with an attribute of this name that the match holds for, as far as clicks have
+            attributes (attributes.counted).
         orphans: visits to slugs that do not exist, instead of clicks on links.
     """
 
@@ -26,6 +33,10 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
     countries: frozenset[str] | None = None
     devices: frozenset[Device] | None = None
     tags: frozenset[str] | None = None
+    campaign_id: str | None = None
+    template_id: str | None = None
+    variants: frozenset[str] | None = None
+    attribute: tuple[str, Match] | None = None
     orphans: bool = False
 
     def matches(self, click: Click) -> bool:
@@ -37,6 +48,15 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
             and (self.countries is None or click.country in self.countries)
             and (self.devices is None or click.device in self.devices)
             and (self.tags is None or not self.tags.isdisjoint(click.tags))
+            and self._of_the_link(click)
+        )
+
+    def _of_the_link(self, click: Click) -> bool:
+        return (
+            (self.campaign_id is None or click.campaign_id == self.campaign_id)
+            and (self.template_id is None or click.template_id == self.template_id)
+            and (self.variants is None or click.variant in self.variants)
+            and (self.attribute is None or self.attribute[1].holds(_values(click, self.attribute[0])))
         )
 
     def on(self, link_id: str) -> "ClickFilter":
@@ -44,9 +64,25 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
         wanted = self.link_ids is None or link_id in self.link_ids
         return msgspec.structs.replace(self, link_ids=frozenset({link_id} if wanted else ()))
 
+    def in_campaign(self, campaign_id: str) -> "ClickFilter":
+        """The same filter for the clicks of one campaign."""
+        if self.campaign_id not in (None, campaign_id):
+            return msgspec.structs.replace(self, link_ids=frozenset())
+        return msgspec.structs.replace(self, campaign_id=campaign_id)
+
+    def by_template(self, template_id: str) -> "ClickFilter":
+        """The same filter for the clicks on links of one template."""
+        if self.template_id not in (None, template_id):
+            return msgspec.structs.replace(self, link_ids=frozenset())
+        return msgspec.structs.replace(self, template_id=template_id)
+
 
 EVERY_CLICK: Final = ClickFilter()
 ORPHANS: Final = ClickFilter(orphans=True)
+
+
+def _values(click: Click, name: str) -> list[Scalar]:
+    return [value for path, value in click.attributes if path == name]
 
 
 class Clicks(Protocol):

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 Clock = Callable[[], datetime]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
@@ -33,3 +34,8 @@ def written(at: datetime) -> str:
 def milliseconds(at: datetime) -> int:
     """Milliseconds from the Unix epoch to `at`."""
     return int(at.timestamp() * 1000 + 0.5)
+
+
+def of_milliseconds(at_ms: int) -> datetime:
+    """The instant that is `at_ms` after the Unix epoch, exactly."""
+    return _EPOCH + timedelta(milliseconds=at_ms)

@@ -10,6 +10,7 @@ from domain.errors import BadRequest
 
 BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Before the first click of anybody."""
+HOUR_MS: Final = 3_600_000
 END: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _SHOWN: Final = 50
 
@@ -20,18 +21,23 @@ class Period(msgspec.Struct, frozen=True):
     Args:
         start: its first millisecond since the Unix epoch.
         end: the first millisecond that is not part of it.
+        open: it lasts until now: whatever there is of the hour of its end is part of it.
     """
 
     start: int
     end: int
+    open: bool = False
 
     def contains(self, at_ms: int) -> bool:
         """Whether an instant is in it."""
-        return self.start <= at_ms < self.end
+        end = -(-self.end // HOUR_MS) * HOUR_MS if self.open else self.end
+        return self.start <= at_ms < end
 
 
 def last(text: str, now: datetime) -> Period:
-    """The period of a length that ends now.
+    """The period of a length that ends now; one of a day or more begins with the full hour.
+
+    Roll-ups know whole hours: what begins within one is read from the clicks of the rest of it.
 
     Args:
         text: ISO 8601 duration such as PT1H or P30D; a month goes back as a calendar does.
@@ -46,7 +52,9 @@ def last(text: str, now: datetime) -> Period:
         raise BadRequest(
             f"The range's last is {text[:_SHOWN]!r}: {error}. A duration is written as PT1H or P30D."
         ) from None
-    return _period(start, now)
+    if now - start >= timedelta(days=1):
+        start = start.replace(minute=0, second=0, microsecond=0)
+    return _period(start, now, open_=True)
 
 
 def between(after: datetime | None, before: datetime | None, now: datetime) -> Period:
@@ -61,12 +69,13 @@ def between(after: datetime | None, before: datetime | None, now: datetime) -> P
             f"The range begins at {instants.written(start)} and ends before {instants.written(end)}: "
             "nothing is in it. Set before behind after."
         )
-    return _period(start, end)
+    return _period(start, end, open_=before is None)
 
 
-def _period(start: datetime, end: datetime) -> Period:
+def _period(start: datetime, end: datetime, *, open_: bool) -> Period:
     """Cut to the years in which there can be clicks."""
     return Period(
         instants.milliseconds(min(max(start, BEGINNING), END - timedelta(milliseconds=1))),
         instants.milliseconds(min(max(end, BEGINNING + timedelta(milliseconds=1)), END)),
+        open=open_,
     )

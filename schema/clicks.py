@@ -7,11 +7,13 @@ import strawberry
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
-from domain import click_filters, clicks, feeds, instants, visits
+from domain import click_filters, clicks, feeds, instants, matches, visits
 from domain.access import Scope
 from domain.errors import BadRequest
 from domain.paging import Window
 from schema.context import Context, Info
+from schema.inputs import written
+from schema.matches import MatchInput
 from schema.nodes import Node
 from schema.paging import Connection, connection
 from schema.scalars import BigInt, DateTime, Url
@@ -167,12 +169,19 @@ class ClickFilter:
     countries: list[str] | None = _optional("ISO 3166-1 alpha-2 codes.")
     devices: list[Device] | None = _optional("With any of these devices.")
     kinds: list[ClickKind] | None = _optional("Of any of these kinds.")
+    campaign_id: strawberry.ID | None = _optional("On a link that was in this campaign then.")
+    template_id: strawberry.ID | None = _optional("On a link that this template made.")
+    variants: list[str] | None = _optional("Sent to any of these variants, by their keys.")
+    attribute: MatchInput | None = _optional(
+        "On a link that had such an attribute then. Clicks know the first 16 values, 200 characters of each."
+    )
 
     def to_domain(self) -> click_filters.ClickFilter:
         """The filter of what was given.
 
         Raises:
             BadRequest: a condition is null or too long.
+            Rejected: `attribute` breaks a rule.
         """
         values = {each.name: getattr(self, each.name) for each in dataclasses.fields(self)}
         given: dict[str, Any] = {
@@ -183,10 +192,15 @@ class ClickFilter:
         return click_filters.ClickFilter(**given)
 
 
-def _condition(name: str, value: list[Any] | None) -> frozenset[Any]:
+def _condition(name: str, value: Any) -> Any:
     shown = to_camel_case(name)
     if value is None:
         raise BadRequest(f"The filter's {shown} is null; leave it out instead.")
+    if isinstance(value, str):
+        return value
+    if isinstance(value, MatchInput):
+        asked = matches.checked(written(value))
+        return asked["name"], matches.of(asked)
     if len(value) > MAX_LISTED:
         raise BadRequest(
             f"The filter's {shown} has {len(value):,} entries; at most {MAX_LISTED} are accepted."

@@ -1,11 +1,23 @@
 """Clicks as lists and look-ups read them; they are written by storage/ledgers.py."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
+import pymongo
+from pymongo.errors import ExecutionTimeout
+
+from domain import ids
 from domain.click_filters import ClickFilter
 from domain.clicks import Click
+from domain.errors import LimitExceeded
+from domain.matches import Match
 from domain.paging import Page, Window
+from domain.periods import Period
 from storage import codec, mongo
+
+SECONDS: Final = 2.0
+"""How long the database may read clicks for one question."""
 
 
 class Clicks:
@@ -22,38 +34,107 @@ class Clicks:
         return {document["_id"]: codec.to_value(document, Click) for document in documents}
 
     async def page(self, workspace_id: str, wanted: ClickFilter, window: Window) -> Page[Click]:
-        """One stretch of the wanted clicks, newest first."""
-        query = _query(workspace_id, wanted)
+        """One stretch of the wanted clicks, newest first; LimitExceeded where finding them takes long."""
+        conditions = query(workspace_id, wanted)
         bounds = {
             operator: place[0]
             for operator, place in (("$lt", window.after), ("$gt", window.before))
             if place is not None
         }
         if bounds:
-            query["_id"] = bounds
-        with mongo.answering():
-            cursor = self._clicks.find(query).sort("_id", 1 if window.backward else -1)
+            conditions["_id"] = bounds
+        with bounded():
+            cursor = self._clicks.find(conditions).sort("_id", 1 if window.backward else -1)
             documents = await cursor.limit(window.size + 1).to_list()
         return Page(window, [codec.to_value(document, Click) for document in documents])
 
     async def count(self, workspace_id: str, wanted: ClickFilter, *, limit: int) -> int:
-        """How many clicks are wanted; counts no further than `limit`."""
-        with mongo.answering():
-            return await self._clicks.count_documents(_query(workspace_id, wanted), limit=limit)
+        """How many clicks are wanted; counts no further than `limit`. Raises LimitExceeded like `page`."""
+        with bounded():
+            return await self._clicks.count_documents(query(workspace_id, wanted), limit=limit)
 
 
-def _query(workspace_id: str, wanted: ClickFilter) -> mongo.Document:
-    conditions = {
+def query(workspace_id: str, wanted: ClickFilter) -> mongo.Document:
+    """The clicks of a workspace that a filter wants."""
+    lists = {
         "link_id": wanted.link_ids,
         "kind": wanted.kinds,
         "country": wanted.countries,
         "device": wanted.devices,
         "tags": wanted.tags,
+        "variant": wanted.variants,
     }
     given: mongo.Document = {
-        field: {"$in": sorted(values)} for field, values in conditions.items() if values is not None
+        field: {"$in": sorted(values)} for field, values in lists.items() if values is not None
     }
+    given |= {
+        field: value
+        for field, value in (("campaign_id", wanted.campaign_id), ("template_id", wanted.template_id))
+        if value is not None
+    }
+    if wanted.attribute is not None:
+        given["$expr"] = _having(*wanted.attribute)
     if wanted.orphans:
         given["link_id"] = None
     given.setdefault("link_id", mongo.TEXT)
     return {"workspace_id": workspace_id, **given}
+
+
+def within(period: Period) -> mongo.Document:
+    """The condition on `_id` of clicks in a period."""
+    return {"$gte": _first_id(period.start), "$lt": _first_id(period.end)}
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Around a search that filters may make long: the database gives it up after SECONDS.
+
+    Raises:
+        LimitExceeded: it did.
+        Unavailable: the database does not answer.
+    """
+    with mongo.answering():
+        try:
+            with pymongo.timeout(SECONDS):
+                yield
+        except ExecutionTimeout as error:
+            raise LimitExceeded(
+                f"Finding these clicks takes the database more than {SECONDS:g} s. "
+                "Ask for a shorter range, or for links, a campaign or a template with fewer clicks."
+            ) from error
+
+
+def _first_id(at_ms: int) -> str:
+    return ids.of("clk", at_ms, bytes(10))
+
+
+def _having(name: str, match: Match) -> Any:
+    """Whether a click has an attribute that a match holds for, as an expression of aggregations."""
+    pairs = {"$ifNull": ["$attributes", []]}
+    named = {"$filter": {"input": pairs, "cond": {"$eq": [{"$arrayElemAt": ["$$this", 0]}, name]}}}
+    if match.exists is False:
+        return {"$eq": [{"$size": named}, 0]}
+    value = {"$arrayElemAt": ["$$this", 1]}
+    fits = {"$filter": {"input": named, "cond": {"$and": [*_tests(value, match), True]}}}
+    return {"$gt": [{"$size": fits}, 0]}
+
+
+def _tests(value: Any, match: Match) -> Iterator[Any]:
+    """What a match asks of a value; see matches.Match for what is a number and what a text."""
+    if match.among is not None:
+        yield {"$in": [written(value), sorted(match.among)]}
+    number = {"$convert": {"input": value, "to": "double", "onError": None, "onNull": None}}
+    if match.ranged:
+        yield {"$ne": [{"$type": value}, "bool"]}
+        yield {"$ne": [number, None]}
+    if match.least is not None:
+        yield {"$gte": [number, match.least]}
+    if match.below is not None:
+        yield {"$lt": [number, match.below]}
+
+
+def written(value: Any) -> Any:
+    """A scalar as a text, as matches.written does it, as an expression of aggregations."""
+    whole = {"$and": [{"$eq": [{"$type": value}, "double"]}, {"$eq": [value, {"$trunc": value}]}]}
+    integer = {"$convert": {"input": value, "to": "long", "onError": value}}
+    return {"$toString": {"$cond": [whole, integer, value]}}

@@ -52,6 +52,14 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         IndexModel(
             [("workspace_id", ASCENDING), ("link_id", ASCENDING), ("_id", DESCENDING)], name="by_link"
         ),
+        *(
+            IndexModel(
+                [("workspace_id", ASCENDING), (owner, ASCENDING), ("_id", DESCENDING)],
+                partialFilterExpression={owner: {"$exists": True}},
+                name=f"by_{owner.removesuffix('_id')}",
+            )
+            for owner in ("campaign_id", "template_id")
+        ),
         IndexModel(
             [("workspace_id", ASCENDING), ("slot", ASCENDING), ("seq", ASCENDING)],
             unique=True,

@@ -9,12 +9,15 @@ import pytest
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 
 from app import tasks
+from domain import journals, ledgers, matches
 from domain.access import Scope
-from domain.visits import VisitRecord
+from domain.click_filters import ClickFilter
+from domain.errors import Rejected
+from domain.visits import Belonging, VisitRecord
 from storage.ledgers import Ledger
 from storage.stats import Stats
 from tests.api.conftest import Api, stores_with
-from tests.delivery.workers import stretch, visit
+from tests.delivery.workers import AGENTS, stretch, visit
 
 PAGE = """query ($first: Int, $after: String, $last: Int, $before: String, $filter: ClickFilter) {
   clicks(first: $first, after: $after, last: $last, before: $before, filter: $filter) {
@@ -83,6 +86,41 @@ async def test_filters_hold_and_null_is_refused(api: Api) -> None:
     counts = [len((await api(PAGE, filter=each))["clicks"]["nodes"]) for each in filters]
     assert counts == [1, 1, 1, 1, 0, 0]
     assert await api.code(PAGE, filter={"kinds": None}) == "BAD_REQUEST"
+
+
+async def test_clicks_know_what_their_link_belonged_to(api: Api) -> None:
+    """Campaign, template, variant and attributes as they were then; the live feed judges alike."""
+    known = (("plan", "trial"), ("seats", 5), ("vat", True), ("roles", "admin"), ("roles", "dev"))
+    own = journals.belonging(Belonging("cmp_1", "tpl_1", known))
+    await follow_up(api, [visit(belonging=own, variant="b"), visit()])
+    news = ledgers.entry("clk_1", visit(belonging=own, variant="b"), AGENTS.read).click
+    filters: list[tuple[dict[str, Any], int]] = [
+        ({"campaignId": "cmp_1"}, 1),
+        ({"campaignId": "cmp_2"}, 0),
+        ({"templateId": "tpl_1", "campaignId": "cmp_1"}, 1),
+        ({"variants": ["a", "b"]}, 1),
+        ({"attribute": {"name": "plan", "in": ["trial", "pro"]}}, 1),
+        ({"attribute": {"name": "plan", "in": ["pro"]}}, 0),
+        ({"attribute": {"name": "roles", "in": ["dev"]}}, 1),
+        ({"attribute": {"name": "seats", "in": ["5"]}}, 1),
+        ({"attribute": {"name": "seats", "gte": 5, "lt": 5.5}}, 1),
+        ({"attribute": {"name": "seats", "lt": 5}}, 0),
+        ({"attribute": {"name": "vat", "in": ["true"]}}, 1),
+        ({"attribute": {"name": "vat", "gte": 0}}, 0),
+        ({"attribute": {"name": "plan", "gte": 0}}, 0),
+        ({"attribute": {"name": "seats", "exists": True}}, 1),
+    ]
+    for given, expected in filters:
+        assert len((await api(PAGE, filter=given))["clicks"]["nodes"]) == expected, given
+        if "attribute" in given:
+            asked = matches.checked(given["attribute"])
+            wanted = ClickFilter(attribute=(asked["name"], matches.of(asked)))
+            assert wanted.matches(news) is bool(expected), given
+    without = {"attribute": {"name": "plan", "exists": False}}
+    assert len((await api(PAGE, filter=without))["clicks"]["nodes"]) == 1
+    nothing_asked = await api.run(PAGE, filter={"attribute": {"name": "plan"}})
+    assert nothing_asked.errors is not None
+    assert isinstance(nothing_asked.errors[0].original_error, Rejected)
 
 
 async def test_another_workspaces_clicks_are_not_found(api: Api, other: Api) -> None:

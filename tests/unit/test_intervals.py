@@ -143,21 +143,27 @@ def test_what_is_no_time_zone_is_refused(zone: str) -> None:
         intervals.starts(Period(0, 1), Interval.DAY, zone)
 
 
-NOW = datetime(2026, 3, 31, 12, 0, 0, 5_000, UTC)
+NOW = datetime(2026, 3, 31, 12, 30, 0, 5_000, UTC)
 
 
 @pytest.mark.parametrize(
     ("last", "start"),
     [
         ("PT1H", NOW - timedelta(hours=1)),
-        ("P30D", NOW - timedelta(days=30)),
-        ("P1M", NOW.replace(month=2, day=28)),
-        ("P1Y", NOW.replace(year=2025)),
+        ("PT23H59M", NOW - timedelta(hours=23, minutes=59)),
+        ("P1D", NOW.replace(day=30, minute=0, second=0, microsecond=0)),
+        ("P30D", NOW.replace(day=1, minute=0, microsecond=0)),
+        ("P1M", NOW.replace(month=2, day=28, minute=0, microsecond=0)),
+        ("P1Y", NOW.replace(year=2025, minute=0, microsecond=0)),
         ("P100Y", datetime(1970, 1, 1, tzinfo=UTC)),
     ],
 )
 def test_a_range_that_ends_now(last: str, start: datetime) -> None:
-    assert periods.last(last, NOW) == Period(int(start.timestamp() * 1000), int(NOW.timestamp() * 1000))
+    """One of a day or more begins with the full hour; the hour of now is part of all."""
+    asked = periods.last(last, NOW)
+    assert asked == Period(int(start.timestamp() * 1000), int(NOW.timestamp() * 1000), open=True)
+    assert asked.contains(asked.end + 1_799_000)
+    assert not asked.contains(asked.end + 1_800_000)
 
 
 @pytest.mark.parametrize("last", ["", "P0D", "P", "7 days", "-P7D", "P1.5D", "P101Y", "P" + "9" * 99 + "D"])
@@ -170,6 +176,8 @@ def test_a_range_between_two_instants() -> None:
     """The end is not part of it; what is left out is ever since, or now."""
     yesterday = NOW - timedelta(days=1)
     assert periods.between(yesterday, None, NOW).end == int(NOW.timestamp() * 1000)
+    assert periods.between(yesterday, None, NOW).open
+    assert not periods.between(yesterday, NOW, NOW).open
     assert periods.between(None, yesterday, NOW).start == 0
     for after, before in ((NOW, None), (NOW, NOW), (NOW, yesterday)):
         with pytest.raises(BadRequest, match="nothing is in it"):
