@@ -87,8 +87,11 @@ class Listener:
     async def _listen(self, hear: Callable[[str, ClicksCommitted], None]) -> None:
         pubsub = self._redis.pubsub()
         try:
-            await pubsub.subscribe(self._prefix, *self._wanted)  # its own channel keeps the connection in use
+            asked = set(self._wanted)
+            await pubsub.subscribe(self._prefix, *asked)  # its own channel keeps the connection in use
             self._pubsub, self._heard_at = pubsub, time.monotonic()
+            for channel in asked ^ self._wanted:  # changed while the connection was being made
+                await self._tell(channel.removeprefix(self._prefix))
             while True:
                 message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=PING_SECONDS)
                 await self._check(pubsub, message)
