@@ -15,15 +15,19 @@ from app.connections import Connections
 from app.health import Operations, Readiness
 from app.metrics import Metrics
 from app.settings import Settings
+from app.vaults import ThreadVault
 from domain import hostnames
 from domain.agents import Agents
 from domain.facts import Known
 from domain.links import LinkChanged
 from redirect import places, protocol
-from redirect.app import Redirect
+from redirect.app import MISSES_PER_MINUTE, Redirect
+from redirect.buckets import Buckets
+from redirect.cookies import Cookies
 from redirect.counts import Counts
+from redirect.doors import Doors
+from redirect.gates import Gates
 from redirect.journal import Journal
-from redirect.misses import Misses
 from redirect.orphans import Orphans
 from redirect.places import Places
 from redirect.proxies import Proxies
@@ -34,6 +38,7 @@ from redirect.visit import Reader
 from storage import news
 from storage.routes import MongoRoutes
 from storage.salts import MongoSalts
+from storage.seats import MongoSeats
 from storage.signals import MongoSignals, channel
 from storage.workspaces import MongoWorkspaces
 
@@ -75,15 +80,19 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
         Places(places.opened(settings.geoip_db), counts),
         connections.now_ms,
         settings.country_header or "",
+        https=settings.short_base.startswith("https:"),
     )
     signals = Signals(MongoSignals(opened.database))
+    known, vault = Known(Agents().read, signals.values, routes.clicks), ThreadVault()
     owners = _Owners(MongoWorkspaces(opened.database), hostnames.of(settings.short_base))
     redirect = Redirect(
         routes=routes,
+        gates=Gates(Doors(vault, counts, time.monotonic), MongoSeats(opened.database), known.agents, counts),
+        cookies=Cookies(reader),
         reader=reader,
-        known=Known(Agents().read, signals.values),
+        known=known,
         journal=journal,
-        misses=Misses(),
+        misses=Buckets(per_minute=MISSES_PER_MINUTE),
         orphans=Orphans(owners, reader, journal, counts, time.monotonic),
         counts=counts,
         now=time.monotonic,
@@ -99,6 +108,7 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
         lambda: _hear_signals(opened, signals),
     ):
         yield redirect
+    vault.close()
 
 
 async def _hear_signals(opened: Connections, signals: Signals) -> None:

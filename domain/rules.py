@@ -16,6 +16,8 @@ from domain.plans import Matched, Plan
 from domain.variants import Draw, Variant
 from domain.visits import NOWHERE, Belonging, Outcome, Visit, VisitRecord
 
+SEE_OTHER: Final = 303
+"""To wherever it leads, by GET: what answers a form (RFC 9110, section 15.4.4)."""
 PASSWORD_FIELD: Final = "password"  # noqa: S105 - the name of a form's field
 
 
@@ -128,6 +130,10 @@ class RouteSource(Protocol):
         """
         ...
 
+    async def clicks(self, workspace_id: str, link_id: str) -> int:
+        """How many human clicks a link has in the ledger; raises errors.Unavailable."""
+        ...
+
 
 def route(link: Link, watched: list[Watched] | None = None) -> Route:
     """Work out the route of a link version.
@@ -176,6 +182,8 @@ def decide(route: Route, visit: Visit, known: Known) -> Decision:
         return kept_out
     leads = route.ends[-1] if route.rules is None else _matched(route, route.rules, visit, known)
     decision = leads.decisions[leads.draw.winner(visit.draws_as)] if isinstance(leads, Split) else leads
+    if visit.unlocked and decision.destination is not None:
+        decision = msgspec.structs.replace(decision, code=SEE_OTHER)
     if route.forward_query and visit.query and decision.destination is not None:
         destination = forwarding.forwarded(decision.destination, visit.query, route.withheld)
         return msgspec.structs.replace(decision, destination=destination)

@@ -71,6 +71,20 @@ def keyed(secret: bytes) -> Keyed:
     return blake2b(key=secret, digest_size=16)
 
 
+def pseudonym_of(day: Keyed, visitor: bytes) -> bytes:
+    """What a cookie calls a visitor for as long as it lasts, 16 bytes.
+
+    Without the day's salt nobody can tell whose it is, and who keeps no cookies is called the same all day.
+
+    Args:
+        day: see keyed; of the day that the cookie is set on.
+        visitor: see hash_of.
+    """
+    name = day.copy()
+    name.update(b"cookie\n" + visitor)
+    return name.digest()
+
+
 def hash_of(day: Keyed, workspace_id: str, network: str, agent: str) -> bytes:
     """A visitor's name for one UTC day in one workspace, 16 bytes.
 

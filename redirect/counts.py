@@ -13,7 +13,8 @@ class Counts:
         misses: visits to a slug that does not exist.
         orphans: of these, recorded for the workspace that owns the host.
         orphans_lost: of these, those that nobody could tell the owner of while the database was away.
-        limited: look-ups refused because one client missed too often.
+        limited: look-ups and passwords refused because there were too many attempts.
+        passwords_wrong: passwords that were not the link's.
         unavailable: visits that could not be answered while the database was away.
         unfollowable: visits to a link whose stored destination is no web address.
         stale: visits answered from the table while the database was away.
@@ -32,6 +33,7 @@ class Counts:
     orphans: int = 0
     orphans_lost: int = 0
     limited: int = 0
+    passwords_wrong: int = 0
     unavailable: int = 0
     unfollowable: int = 0
     stale: int = 0

@@ -1,5 +1,6 @@
 """What the redirect answers: the redirect itself, and a few plain pages that say why there is none."""
 
+import math
 from http import HTTPStatus
 from typing import Final
 
@@ -9,12 +10,14 @@ from domain.rules import Decision
 from domain.visits import Outcome
 
 Header = tuple[bytes, bytes]
+Headers = tuple[Header, ...]
+NONE: Final[Headers] = ()
 
 _UNCACHED: Final[Header] = (b"cache-control", b"private, no-store")
+_SECURITY: Final = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 _PAGE_HEADERS: Final[tuple[Header, ...]] = (
     (b"cache-control", b"no-store"),
     (b"content-type", b"text/html; charset=utf-8"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-robots-tag", b"noindex"),
@@ -24,9 +27,12 @@ _TEXTS: Final[dict[int, tuple[str, str]]] = {
     403: ("Not available", "This link is not open to you, or not from where you are."),
     404: ("Not found", "There is no link at this address. Check that it was typed or copied whole."),
     405: ("Method not allowed", "A short link can only be opened."),
+    408: ("Too slow", "The form took too long to arrive. Try again."),
     410: ("No longer available", "This link is not available any more."),
+    413: ("Too large", "This form is larger than a password."),
     414: ("Address too long", "This address is longer than any short link."),
-    429: ("Too many attempts", "Too many links that do not exist were asked for. Try again later."),
+    415: ("Not a form", "Only the form of this page can be sent here."),
+    429: ("Too many attempts", "There were too many attempts in a short time. Try again later."),
     431: ("Request too large", "This request carries more headers than are accepted."),
     500: ("Something went wrong", "This is our fault and has been noted. Try again in a few seconds."),
     502: ("Broken link", "This link leads nowhere. Whoever made it has to repair it."),
@@ -44,12 +50,12 @@ body {{ font: 1.125rem/1.5 system-ui, sans-serif; margin: 0; min-height: 100vh }
 body {{ display: grid; place-items: center }}
 main {{ max-width: 32rem; padding: 2rem }}
 h1 {{ font-size: 1.75rem; line-height: 1.2 }}
-</style>
+{style}</style>
 </head>
 <body>
 <main>
 <h1>{title}</h1>
-<p>{text}</p>
+{content}
 </main>
 </body>
 </html>
@@ -96,16 +102,42 @@ def of(decision: Decision) -> Answer:
 def page(status: int, *, retry_after_seconds: int | None = None) -> Answer:
     """The page of `status`; it holds nothing that the visitor sent."""
     title, text = _TEXTS[status]
-    headers = _PAGE_HEADERS
+    headers = NONE
     if retry_after_seconds is not None:
         headers += ((b"retry-after", str(retry_after_seconds).encode()),)
     if status == 405:
         headers += ((b"allow", b"GET, HEAD"),)
-    if status in (400, 405, 414, 431):
+    if status in (400, 405, 408, 413, 414, 415, 431):
         headers += (
             (b"connection", b"close"),
         )  # what follows on this connection may be the rest of something odd
-    return _answer(status, headers, _PAGE.format(title=title, text=text).encode())
+    return shown(status, title, f"<p>{text}</p>", more=headers)
+
+
+def shown(
+    status: int, title: str, content: str, style: str = "", security: str = _SECURITY, *, more: Headers = NONE
+) -> Answer:
+    """A page of ours.
+
+    Args:
+        content: HTML.
+        style: CSS beyond that of all pages.
+        security: its Content-Security-Policy.
+        more: headers beyond those of all pages.
+    """
+    headers = (*_PAGE_HEADERS, (b"content-security-policy", security.encode()), *more)
+    body = _PAGE.format(title=title, content=content, style=style.lstrip())
+    return _answer(status, headers, body.encode())
+
+
+def with_headers(answer: Answer, headers: Headers) -> Answer:
+    """The answer with more headers, as the application sends it."""
+    return msgspec.structs.replace(answer, headers=(*answer.headers, *headers)) if headers else answer
+
+
+def whole(seconds: float | None) -> int:
+    """Seconds for a Retry-After header: whole ones, at least one."""
+    return max(1, math.ceil(seconds or 1))
 
 
 def _answer(status: int, headers: tuple[Header, ...], body: bytes = b"") -> Answer:

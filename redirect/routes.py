@@ -33,14 +33,20 @@ _log = logging.getLogger(__name__)
 
 
 class Entry:
-    """A route in the table, with the answer of its settled decision; times are monotonic seconds."""
+    """A route in the table, with the answer of its settled decision; times are monotonic seconds.
 
-    __slots__ = ("aliases", "answer", "due", "route", "until")
+    `full` remembers that all seats of a link with a clickLimit are taken, `ruled` the link if it has rules.
+    """
+
+    __slots__ = ("aliases", "answer", "due", "full", "route", "ruled", "until", "version")
 
     def __init__(self) -> None:
         self.route: Route
         self.answer: Answer | None
         self.due = self.until = 0.0
+        self.ruled: Link | None = None
+        self.full = False
+        self.version = ("", 0)
         self.aliases: list[bytes] = []
 
 
@@ -83,6 +89,8 @@ class Routes:
         self._entries: dict[Address, Entry] = {}
         self._aliases: dict[bytes, Entry] = {}
         self._loads: dict[Address, _Load] = {}
+        self.clicks: dict[str, int] = {}
+        """Human clicks by link, of links whose rules ask for them: as old as what is known of the link."""
         self._breaker = Breaker()
         self._believed_seconds = BELIEVED_DEAF_SECONDS
 
@@ -100,7 +108,7 @@ class Routes:
 
     def learn(self, alias: bytes, entry: Entry) -> None:
         """Remember that the spelling `alias` (Host header and target, as sent) means `entry`."""
-        if len(entry.aliases) < ALIASES and alias not in self._aliases and entry.until:
+        if entry.route.plain and len(entry.aliases) < ALIASES and alias not in self._aliases and entry.until:
             entry.aliases.append(alias)
             self._aliases[alias] = entry
 
@@ -189,21 +197,26 @@ class Routes:
         for _ in range(_ATTEMPTS):
             load.edited_to = None
             asked_at = self._now()
-            found = await self._answered(address)
+            found, route = await self._answered(address)
             outdated = load.outdates(found)
             if not outdated:
                 break
             self._counts.loads_repeated += 1
-        if not isinstance(found, Link):
+        if route is None:
             self._drop(address)
             return None
-        return self._keep(address, found, 0.0 if outdated else asked_at)
+        entry = self._keep(address, route, 0.0 if outdated else asked_at)
+        entry.ruled = found if isinstance(found, Link) and found.rules else None
+        return entry
 
-    async def _answered(self, address: Address) -> Link | rules.Tombstone | None:
+    async def _answered(self, address: Address) -> tuple[Link | rules.Tombstone | None, Route | None]:
         self._counts.loads += 1
         try:
             async with asyncio.timeout(LOAD_SECONDS):
                 found = await self._source.by_slug(*address)
+                route = self._route(address, found) if isinstance(found, Link) else None
+                if route is not None and route.counts:
+                    await self._count(route)
         except (Unavailable, TimeoutError) as error:
             self._counts.loads_failed += 1
             if self._breaker.closed:
@@ -213,18 +226,39 @@ class Routes:
         if not self._breaker.closed:
             _log.warning("the database answers again")
             self._breaker.answered()
-        return found
+        return found, route
 
-    def _keep(self, address: Address, link: Link, asked_at: float) -> Entry:
+    async def _count(self, route: Route) -> None:
+        clicks = await self._source.clicks(route.workspace_id, route.link_id)
+        self.clicks.pop(route.link_id, None)
+        self.clicks[route.link_id] = clicks
+        if len(self.clicks) > self._size:
+            del self.clicks[next(iter(self.clicks))]
+
+    def _route(self, address: Address, link: Link) -> Route:
+        """The route of a link; rules take long to work out, and are when something has changed."""
+        entry = self._entries.get(address)
+        if entry is not None and entry.ruled == link:
+            return entry.route
+        return rules.route(link)
+
+    def _keep(self, address: Address, route: Route, asked_at: float) -> Entry:
         """Put a link into the table, behind all that were looked up before it.
 
         Args:
             asked_at: when its look-up began; 0 for one that edits have overtaken time and again: it serves
                 those who wait, the next visitor asks again.
         """
-        entry = self._entries.pop(address, None) or Entry()
-        entry.route = rules.route(link)
-        entry.answer = responses.of(entry.route.settled) if entry.route.settled is not None else None
+        entry = self._entries.pop(address, None)
+        if entry is None:
+            entry = Entry()
+        elif not route.plain:  # the short way may have led here until now
+            self._forget_aliases(entry)
+        if entry.version != (route.link_id, route.link_version):
+            entry.full = False
+        entry.route = route
+        entry.version = (route.link_id, route.link_version)
+        entry.answer = responses.of(route.settled) if route.settled is not None else None
         entry.due = asked_at and asked_at + self._believed_seconds * AHEAD
         entry.until = asked_at and asked_at + self._believed_seconds
         self._entries[address] = entry
@@ -236,5 +270,9 @@ class Routes:
         entry = self._entries.pop(address, None)
         if entry is not None:
             entry.due = entry.until = 0.0
-            for alias in entry.aliases:
-                del self._aliases[alias]
+            self._forget_aliases(entry)
+
+    def _forget_aliases(self, entry: Entry) -> None:
+        for alias in entry.aliases:
+            del self._aliases[alias]
+        entry.aliases.clear()

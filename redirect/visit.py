@@ -33,6 +33,7 @@ class Reader:
         places: where addresses are.
         now_ms: milliseconds since the Unix epoch.
         country_header: header in which a trusted proxy names the country, lower case; empty: none does.
+        https: whether visitors come by https where no trusted proxy says so.
     """
 
     def __init__(
@@ -42,11 +43,14 @@ class Reader:
         places: Places,
         now_ms: Callable[[], int],
         country_header: str = "",
+        *,
+        https: bool = False,
     ) -> None:
         self._proxies = proxies
         self._salts = salts
         self._places = places
         self._now_ms = now_ms
+        self._https = https
         self._country_header = country_header.lower().encode()
         self._notable = frozenset((*_PURPOSES, b"sec-gpc", b"x-forwarded-for"))
         self._places_known = places.known or bool(country_header)
@@ -70,7 +74,7 @@ class Reader:
             headers: by lower-case name; repeated ones joined by commas (RFC 9110, section 5.3).
             peer: address of whoever is connected.
             workspace_id: the link's; a visitor has another hash in every workspace.
-            method: GET or HEAD.
+            method: GET, HEAD, or POST of a form.
             query: the query string as it was sent.
         """
         get = headers.get
@@ -101,6 +105,18 @@ class Reader:
             client,
             place.timezone,
         )
+
+    def pseudonym_of(self, visit: Visit) -> bytes:
+        """What a cookie is to call a visitor; empty where he has no hash, and is not to be recognised."""
+        day = self._salts.at(visit.at_ms)
+        return b"" if day is None or not visit.visitor else visitors.pseudonym_of(day, visit.visitor)
+
+    def is_https(self, headers: Mapping[bytes, bytes], peer: str) -> bool:
+        """Whether a visitor came by https, as far as a trusted proxy or the settings tell."""
+        scheme = headers.get(b"x-forwarded-proto")
+        if scheme is None or not self._proxies.trusts(peer):
+            return self._https
+        return scheme.rpartition(b",")[2].strip().lower() == b"https"
 
     def _place(self, headers: Mapping[bytes, bytes], peer: str, client: str) -> Place:
         """A country that a trusted proxy names wins over the database, region and city are the database's."""

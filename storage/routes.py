@@ -9,6 +9,7 @@ from domain.links import Link
 from domain.rules import Damaged, Tombstone
 from storage import codec
 from storage.mongo import Database, Document, answering
+from storage.stats import Stats
 
 _BY_SLUG: Final = "by_slug"
 
@@ -18,6 +19,7 @@ class MongoRoutes:
 
     def __init__(self, database: Database) -> None:
         self._links: Any = database.get_collection("links", read_preference=ReadPreference.PRIMARY)
+        self._stats = Stats(database)
 
     async def by_slug(self, domain: str, slug_key: str) -> Link | Tombstone | None:
         """The newest version of a link, its tombstone, or None where there never was one.
@@ -38,3 +40,7 @@ class MongoRoutes:
             return codec.to_value(document, Link)
         except (msgspec.ValidationError, KeyError) as error:
             raise Damaged(f"{document['_id']}: {error}") from error
+
+    async def clicks(self, workspace_id: str, link_id: str) -> int:
+        """How many human clicks a link has in the ledger."""
+        return (await self._stats.by_links(workspace_id, [link_id]))[link_id].clicks

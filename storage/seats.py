@@ -1,4 +1,4 @@
-"""Seats of links with a clickLimit: one document a link, apart from `links`, which is read for every visitor."""
+"""Seats of links with a clickLimit: a document a link, apart from `links`, which visitors read."""
 
 from collections.abc import Sequence
 

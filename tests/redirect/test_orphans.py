@@ -13,7 +13,7 @@ from app.settings import Settings
 from domain.errors import Unavailable
 from domain.visits import Outcome, Purpose, VisitRecord
 from domain.workspaces import Workspace
-from redirect.misses import MISSES_PER_MINUTE
+from redirect.app import MISSES_PER_MINUTE
 from storage.workspaces import MongoWorkspaces
 from tests.redirect.sites import DOMAIN, Site, recorded, serving_site
 

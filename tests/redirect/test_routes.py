@@ -16,8 +16,8 @@ from app.settings import Settings
 from domain.links import Link, LinkChanged
 from domain.rules import Decision, Tombstone
 from domain.visits import Outcome
+from redirect.buckets import Buckets
 from redirect.counts import Counts
-from redirect.misses import Misses
 from redirect.routes import Routes
 from storage.routes import MongoRoutes
 from tests.faults.proxies import Proxy, door
@@ -270,7 +270,7 @@ async def test_clients_who_guess_are_limited(
         settings, data_dir=tmp_path_factory.mktemp("guess"), trusted_proxies="127.0.0.1"
     )
     async with serving_site(own) as site:
-        site.redirect._misses = Misses(per_minute=5)
+        site.redirect._misses = Buckets(per_minute=5)
         link, fresh = await site.add(), await site.add()
         assert (await site.get(f"/{link.slug}")).status == 302
         neighbours = [f"X-Forwarded-For: 2001:db8:0:1::{number}" for number in range(8)]
@@ -284,7 +284,7 @@ async def test_clients_who_guess_are_limited(
 
 def test_misses_are_a_bucket_for_each_client() -> None:
     """LK-08: refilled evenly, refunded for what was found, and bounded."""
-    misses = Misses(per_minute=60, clients=3)
+    misses = Buckets(per_minute=60, kept=3)
     assert [misses.spend("a", 0.0) for _ in range(60)] == [0.0] * 60
     assert misses.spend("a", 0.0) == pytest.approx(1.0)
     assert misses.spend("a", 0.5) == pytest.approx(0.5)
