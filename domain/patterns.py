@@ -60,10 +60,15 @@ def check(source: str, slot: Slot) -> tuple[str, ...]:
         Unfit: it is no pattern of this slot.
     """
     pattern = _parsed(source, slot)
-    if slot is Slot.URL and _marked(source) and _HOST.match(source) is None:
+    if slot is Slot.URL and has_blanks(source) and _HOST.match(source) is None:
         raise Unfit("must start with its scheme and host written out, as in https://example.com/{{ plan }}.")
     names = [_name(segments) for segments in pattern.global_variable_segments()]
     return tuple(sorted(set(names)))
+
+
+def has_blanks(source: str) -> bool:
+    """Whether a pattern is more than the text that it prints."""
+    return "{{" in source or "{%" in source
 
 
 def rendered(source: str, slot: Slot, values: Mapping[str, Any]) -> str:
@@ -75,7 +80,7 @@ def rendered(source: str, slot: Slot, values: Mapping[str, Any]) -> str:
     Raises:
         Unfit: the values cannot be printed there.
     """
-    if not _marked(source):
+    if not has_blanks(source):
         return source
     try:
         text = _parsed(source, slot).render(dict(values))
@@ -123,10 +128,6 @@ def _name(segments: list[Any]) -> str:
     if not all(isinstance(segment, str) for segment in segments) or not variables.is_name(name):
         raise Unfit(f"uses {name[:50]!r}; write a variable's name out, as in customer.plan.")
     return name
-
-
-def _marked(source: str) -> bool:
-    return "{{" in source or "{%" in source
 
 
 def _placed(text: str) -> str:

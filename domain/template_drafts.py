@@ -6,7 +6,17 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain import attributes, durations, fields, patterns, targets, templates, texts, variables
+from domain import (
+    attributes,
+    durations,
+    fields,
+    patterns,
+    targets,
+    template_rules,
+    templates,
+    texts,
+    variables,
+)
 from domain.errors import Rejected, UserError, UserErrorCode, Verbatim
 from domain.fields import Check
 from domain.patterns import Slot
@@ -38,6 +48,8 @@ class TemplateDraft(msgspec.Struct, frozen=True, kw_only=True):
     tags: Sequence[str] | UnsetType | None = UNSET
     utm: Mapping[str, str | None] | UnsetType | None = UNSET
     attributes: Any = UNSET
+    rules: Sequence[Any] | UnsetType | None = UNSET
+    variants: Sequence[Any] | UnsetType | None = UNSET
     expires_after: str | UnsetType | None = UNSET
     variables: Sequence[Variable] | UnsetType | None = UNSET
     campaign_id: str | UnsetType | None = UNSET
@@ -106,14 +118,20 @@ def _try_out(template: Template, hosts: Sequence[str]) -> None:
         variable.name: (variable.allowed or (_SAMPLES[variable.type],))[0] for variable in template.variables
     }
     values = variables.resolved(template.variables, samples)
-    try:
-        targets.canonical(patterns.rendered(template.destination, Slot.URL, values), hosts)
-    except patterns.Misplaced as problem:
-        raise fields.refused("destination", f"The destination {problem}") from None
-    except patterns.Unfit:
-        return  # these samples do not suit it; others may
-    except targets.Unfit as reason:
-        raise Rejected(targets.problem("destination", reason)) from None
+    errors: list[UserError] = []
+    for path, source, slot in templates.texts_of(template):
+        if slot is not Slot.URL:
+            continue
+        try:
+            targets.canonical(patterns.rendered(source, slot, values), hosts)
+        except patterns.Misplaced as problem:
+            errors.append(UserError(UserErrorCode.INVALID, f"The {path[0]} {problem}", path))
+        except patterns.Unfit:
+            continue  # these samples do not suit it; others may
+        except targets.Unfit as reason:
+            errors.append(targets.problem("destination", reason).under(*path[:-1]))
+    if errors:
+        raise Rejected(*errors)
 
 
 def _pattern(name: str) -> Check:
@@ -183,7 +201,14 @@ def _campaign_id(given: str, _hosts: Sequence[str]) -> str:
     return given
 
 
-_DEFAULTS: Final[dict[str, Any]] = {"tags": (), "utm": Utm(), "attributes": {}, "variables": ()}
+_DEFAULTS: Final[dict[str, Any]] = {
+    "tags": (),
+    "utm": Utm(),
+    "attributes": {},
+    "rules": (),
+    "variants": (),
+    "variables": (),
+}
 _CHECKS: Final[dict[str, Check]] = {
     "name": fields.text("name", 200),
     "destination": _pattern("destination"),
@@ -193,6 +218,8 @@ _CHECKS: Final[dict[str, Check]] = {
     "tags": _tags,
     "utm": _utm,
     "attributes": _attributes,
+    "rules": template_rules.rules,
+    "variants": template_rules.variants,
     "expires_after": _expires_after,
     "variables": _variables,
     "campaign_id": _campaign_id,

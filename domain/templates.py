@@ -1,6 +1,6 @@
 """A template: a pattern of links, and the link that it makes of the values of its variables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,10 +10,12 @@ from msgspec import UNSET
 from domain import durations, instants, patterns, variables
 from domain.drafts import Draft
 from domain.errors import Rejected, UserError, UserErrorCode
+from domain.links import Rule
 from domain.paging import Page, Window
 from domain.patterns import Slot
 from domain.utm import NAMES, Utm
 from domain.variables import Variable
+from domain.variants import Variant
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +25,8 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         destination: pattern of a URL whose scheme and host are written out.
         slug: pattern of a slug; None: links get generated ones. A taken one gets a short suffix.
         attributes: JSON whose strings are patterns.
+        rules: as a link's, but their destinations, and those of their variants, are patterns of URLs.
+        variants: the same.
         expires_after: ISO 8601 duration from a link's making to its end; None: for good.
         variables: those that were declared, and those that patterns use besides.
         version: counts the changes, from 1; the optimistic lock.
@@ -38,6 +42,8 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     utm: Utm = Utm()
     attributes: Mapping[str, Any] = {}
+    rules: tuple[Rule, ...] = ()
+    variants: tuple[Variant, ...] = ()
     expires_after: str | None = None
     variables: tuple[Variable, ...] = ()
     campaign_id: str | None = None
@@ -79,6 +85,7 @@ def texts_of(template: Template) -> list[tuple[tuple[str, ...], str, Slot]]:
         *((("tags", str(number)), tag, Slot.TEXT) for number, tag in enumerate(template.tags)),
         *((("utm", name), getattr(template.utm, name), Slot.TEXT) for name in NAMES),
         *((("attributes",), text, Slot.TEXT) for text in _strings(template.attributes)),
+        *((path, source, Slot.URL) for path, source in _destinations(template)),
     ]
     return [(path, source, slot) for path, source, slot in found if source is not None]
 
@@ -116,6 +123,8 @@ class _Rendering:
             tags=[tag for tag in tags if tag.strip()],
             utm={name: self._text(("utm", name), source) for name, source in _set(template.utm)},
             attributes=self._json(template.attributes),
+            rules=[self._rule(place, rule) for place, rule in enumerate(template.rules)] or UNSET,
+            variants=self._variants((), template.variants) or UNSET,
             expires_at=UNSET if after is None else instants.written(durations.parsed(after).after(at)),
             campaign_id=template.campaign_id or UNSET,
         )
@@ -131,6 +140,29 @@ class _Rendering:
             self._errors.append(UserError(UserErrorCode.INVALID, message, path))
             return ""
 
+    def _rule(self, place: int, rule: Rule) -> dict[str, Any]:
+        path = ("rules", str(place))
+        return {
+            "name": rule.name,
+            "when": rule.when,
+            "destination": self._url(path, rule.destination) if rule.destination else None,
+            "variants": self._variants(path, rule.variants),
+            "block": rule.block,
+        }
+
+    def _variants(self, path: tuple[str, ...], shares: Sequence[Variant]) -> list[dict[str, Any]]:
+        return [
+            {
+                "key": each.key,
+                "destination": self._url((*path, "variants", str(place)), each.destination),
+                "weight": each.weight,
+            }
+            for place, each in enumerate(shares)
+        ]
+
+    def _url(self, path: tuple[str, ...], source: str) -> str:
+        return self._text((*path, "destination"), source, Slot.URL)
+
     def _json(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._text(("attributes",), value)
@@ -141,6 +173,20 @@ class _Rendering:
 
 def _set(utm: Utm) -> list[tuple[str, str]]:
     return [(name, source) for name in NAMES if (source := getattr(utm, name)) is not None]
+
+
+def _destinations(template: Template) -> list[tuple[tuple[str, ...], str]]:
+    """Every pattern of a URL in rules and variants, with its path."""
+    found: list[tuple[tuple[str, ...], str | None]] = list(_of_variants((), template.variants))
+    for place, rule in enumerate(template.rules):
+        path = ("rules", str(place))
+        found += [((*path, "destination"), rule.destination), *_of_variants(path, rule.variants)]
+    return [(path, source) for path, source in found if source is not None]
+
+
+def _of_variants(path: tuple[str, ...], shares: Sequence[Variant]) -> Iterator[tuple[tuple[str, ...], str]]:
+    for place, each in enumerate(shares):
+        yield (*path, "variants", str(place), "destination"), each.destination
 
 
 def _strings(value: Any) -> list[str]:

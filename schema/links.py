@@ -23,6 +23,7 @@ from schema.utm import Utm
 
 if TYPE_CHECKING:
     from schema.campaigns import Campaign
+    from schema.templates import Template
 
 LinkStatus = links.LinkStatus
 strawberry.enum(LinkStatus, name="LinkStatus", description="What a visitor meets at this moment.")
@@ -81,6 +82,17 @@ class Link(Node):
 
         found = await info.context.loaders.campaigns.load(self.campaign_id) if self.campaign_id else None
         return None if found is None else Campaign.of(found)
+
+    @strawberry.field(description="The template that made it.", metadata={"scope": Scope.LINKS_READ})
+    async def template(
+        self, info: Info
+    ) -> Optional[Annotated["Template", strawberry.lazy("schema.templates")]]:  # noqa: UP045 - a lazy type
+        """One round trip for all links of an answer."""
+        from schema.templates import Template
+
+        origin = self.source.origin
+        found = await info.context.loaders.templates.load(origin.template_id) if origin else None
+        return None if found is None else Template.of(found)
 
     @strawberry.field(
         description="What this visit would get, and why, by the code that redirects; records nothing.",

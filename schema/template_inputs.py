@@ -8,6 +8,7 @@ from domain.template_drafts import TemplateDraft
 from domain.variables import Variable
 from schema.inputs import given, optional
 from schema.link_inputs import UtmInput
+from schema.rules import RuleInput, VariantInput
 from schema.scalars import JSON
 from schema.templates import VariableType
 
@@ -50,6 +51,8 @@ class CreateTemplateInput:
     tags: list[str] | None = optional("Liquid; those that are empty are left out.")
     utm: UtmInput | None = optional("Liquid.")
     attributes: JSON | None = optional("A JSON object whose strings are Liquid.")
+    rules: list[RuleInput] | None = optional("As a link's; destinations are Liquid, conditions are not.")
+    variants: list[VariantInput] | None = optional("As a link's; destinations are Liquid.")
     expires_after: str | None = optional("ISO 8601 duration such as P30D; default: links do not expire.")
     variables: list[TemplateVariableInput] | None = optional("What there is to say of its variables.")
     campaign_id: strawberry.ID | None = optional("The campaign that its links join.")
@@ -73,6 +76,8 @@ class UpdateTemplateInput:
     tags: list[str] | None = optional("Replaces all tags.")
     utm: UtmInput | None = optional("Merged field by field; null clears all.")
     attributes: JSON | None = optional("Replaces all attributes.")
+    rules: list[RuleInput] | None = optional("Replaces all rules.")
+    variants: list[VariantInput] | None = optional("Replaces all variants.")
     expires_after: str | None = optional("ISO 8601 duration.")
     variables: list[TemplateVariableInput] | None = optional("Replaces all declarations.")
     campaign_id: strawberry.ID | None = optional("The campaign that its links join.")
@@ -90,6 +95,9 @@ class UpdateTemplateInput:
 def _draft(fields: dict[str, Any]) -> TemplateDraft:
     if isinstance(fields.get("utm"), UtmInput):
         fields["utm"] = given(fields["utm"])
+    for name in ("rules", "variants"):
+        if fields.get(name):
+            fields[name] = [each.to_domain() for each in fields[name]]
     if fields.get("variables"):
         fields["variables"] = [variable.to_domain() for variable in fields["variables"]]
     return TemplateDraft(**fields)

@@ -4,14 +4,18 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import strawberry
 
-from domain import campaigns, instants, paging, targets, template_edits, templates, variables
+from domain import campaigns, instants, links, paging, targets, template_edits, templates, variables
 from domain.access import Scope
 from domain.errors import Rejected
-from domain.links import Link
+from domain.link_lists import LinkFilter
+from domain.terms import Asked
 from schema.context import Context, Info
+from schema.link_lists import newest_links
+from schema.links import Link
 from schema.nodes import Node
 from schema.paging import Connection, connection
 from schema.payloads import UserError
+from schema.rules import Rule, Variant
 from schema.scalars import JSON, DateTime, Url
 from schema.utm import Utm
 
@@ -55,17 +59,26 @@ class TemplatePreview:
     )
     title: str | None = strawberry.field(description="As Link.title.")
     tags: list[str] | None = strawberry.field(description="As Link.tags; null on failure.")
+    rules: list[Rule] | None = strawberry.field(description="As Link.rules; null on failure.")
+    variants: list[Variant] | None = strawberry.field(description="As Link.variants; null on failure.")
     user_errors: list[UserError] = strawberry.field(
         description='Why there is no link; a variable is named by its path, as in ["variables", "plan"].'
     )
 
     @classmethod
-    def of(cls, outcome: Link | Rejected, template: templates.Template) -> "TemplatePreview":
+    def of(cls, outcome: links.Link | Rejected, template: templates.Template) -> "TemplatePreview":
         """The preview of a link, or of none."""
         if isinstance(outcome, Rejected):
             errors = [UserError.of(error) for error in outcome.errors]
             return cls(
-                destination=None, final_destination=None, slug=None, title=None, tags=None, user_errors=errors
+                destination=None,
+                final_destination=None,
+                slug=None,
+                title=None,
+                tags=None,
+                rules=None,
+                variants=None,
+                user_errors=errors,
             )
         return cls(
             destination=Url(outcome.destination),
@@ -73,6 +86,8 @@ class TemplatePreview:
             slug=outcome.slug if template.slug else None,
             title=outcome.title,
             tags=list(outcome.tags),
+            rules=[Rule.of(rule) for rule in outcome.rules],
+            variants=[Variant.of(variant) for variant in outcome.variants],
             user_errors=[],
         )
 
@@ -93,6 +108,8 @@ class Template(Node):
     tags: list[str] = strawberry.field(description="Liquid; empty ones are left out.")
     utm: Utm = strawberry.field(description="Liquid.")
     attributes: JSON = strawberry.field(description="A JSON object whose strings are Liquid.")
+    rules: list[Rule] = strawberry.field(description="As a link's; destinations are Liquid.")
+    variants: list[Variant] = strawberry.field(description="As a link's; destinations are Liquid.")
     expires_after: str | None = strawberry.field(description="ISO 8601 duration from a link's making.")
     variables: list[TemplateVariable] = strawberry.field(
         description="Those that were declared; any other that the template uses is a required string."
@@ -125,6 +142,12 @@ class Template(Node):
             return TemplatePreview.of(rejected, self.kept)
         return TemplatePreview.of(link, self.kept)
 
+    @strawberry.field(description="Links that it made, newest first.", metadata={"scope": Scope.LINKS_READ})
+    async def links(self, info: Info, first: int | None = None, after: str | None = None) -> Connection[Link]:
+        """Reads one page behind a cursor."""
+        asked = LinkFilter(terms=(Asked(among=(self.id,)),), now=info.context.clock())
+        return await newest_links(asked, first, after, info.context)
+
     async def _campaign(self, context: Context) -> campaigns.Campaign | None:
         wanted = self.kept.campaign_id
         return await context.loaders.campaigns.load(wanted) if wanted else None
@@ -143,6 +166,8 @@ class Template(Node):
             tags=list(template.tags),
             utm=Utm.of(template.utm),
             attributes=JSON(dict(template.attributes)),
+            rules=[Rule.of(rule) for rule in template.rules],
+            variants=[Variant.of(variant) for variant in template.variants],
             expires_after=template.expires_after,
             variables=[TemplateVariable.of(variable) for variable in template.variables],
             created_at=DateTime(instants.written(template.created_at)),
