@@ -11,19 +11,19 @@ from domain.drafts import Draft
 from domain.errors import UserErrorCode
 from domain.jobs import BulkKind, Job, JobNews, Jobs
 from domain.templates import Template, Templates
-from domain.uploads import Upload, Uploads
+from domain.uploads import Upload, UploadFormat, Uploads
 from domain.workbenches import Workbench
 
 MAX_ROWS: Final = 10_000
 MAX_BYTES: Final = 10 * 1024 * 1024
 WORK: Final = "create_links"
-_NO_FILE: Final = "There is no such upload any more; send the file again."
 
 
 class CreateLinks(msgspec.Struct, frozen=True, kw_only=True):
     """What the job has to know.
 
     Args:
+        format: what the rows were given as.
         template: the version that makes all rows, even if it is changed meanwhile; None: rows are drafts.
         campaign_id: of every link, instead of the template's.
         channel: whose source and medium every link gets.
@@ -31,6 +31,7 @@ class CreateLinks(msgspec.Struct, frozen=True, kw_only=True):
 
     upload_id: str
     chunks: int
+    format: UploadFormat
     template: Template | None = None
     campaign_id: str | None = None
     channel: Channel | None = None
@@ -76,6 +77,7 @@ async def start(asked: Asked, bench: Workbench, desk: Desk) -> Job:
     spec = CreateLinks(
         upload_id=upload.id,
         chunks=upload.chunks,
+        format=upload.format,
         template=template,
         campaign_id=asked.campaign_id,
         channel=channel,
@@ -156,9 +158,8 @@ def _of_campaign(name: str, campaign: Campaign) -> Channel:
 
 async def _upload(asked: Asked, bench: Workbench, desk: Desk) -> Upload:
     """The rows of the call as an upload that stays for as long as the job may need it."""
-    if asked.file is not None:
-        upload = await _filed(asked.file, bench, desk)
-    else:
+    now, file = bench.clock(), asked.file
+    if file is None:
         upload = await uploads.add_inline(
             _inline(asked),
             workspace_id=bench.workspace_id,
@@ -166,17 +167,8 @@ async def _upload(asked: Asked, bench: Workbench, desk: Desk) -> Upload:
             clock=bench.clock,
             ids=bench.ids,
         )
-    if not await desk.uploads.keep(bench.workspace_id, upload, bench.clock() + jobs.KEPT):
-        raise fields.refused("file", _NO_FILE, UserErrorCode.NOT_FOUND)
-    return upload
-
-
-async def _filed(upload_id: str, bench: Workbench, desk: Desk) -> Upload:
-    is_upload = ids.prefix_of(upload_id) == "upl"
-    found = await desk.uploads.by_id(bench.workspace_id, upload_id, bench.clock()) if is_upload else None
-    if found is None:
-        raise fields.refused("file", _NO_FILE, UserErrorCode.NOT_FOUND)
-    return found
+        file = upload.id
+    return await uploads.claimed(file, now + jobs.KEPT, bench.workspace_id, desk.uploads, now)
 
 
 def _inline(asked: Asked) -> list[Any]:

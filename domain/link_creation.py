@@ -1,118 +1,91 @@
-"""The work of bulk creations: a chunk of rows becomes links, judged as createLink judges them."""
+"""The work of bulk creations: what the rows of a call or a file ask for, with a template or written out."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from domain import campaigns, creations, jobs
+from domain import jobs, written_links
 from domain.bulk_creations import WORK, CreateLinks
-from domain.chunks import Chunk, New
+from domain.chunks import Chunk
 from domain.drafts import Draft
-from domain.errors import Rejected, UserError, UserErrorCode
-from domain.jobs import Job, RowResult
-from domain.links import Link, Origin
+from domain.errors import UserError
+from domain.jobs import Job
+from domain.link_rows import LinkRows, Reader, Wanted
 from domain.template_rows import TemplateRows
-from domain.uploads import Row, Uploads
-from domain.workbenches import Workbench, Workshop
-
-_BREATH_ROWS: Final = 32
-"""After so many rows whoever waits gets the processor: the chunk before is being written meanwhile."""
-
-Made = tuple[Draft, Origin | None]
+from domain.templates import Template
+from domain.uploads import UploadFormat
+from domain.workbenches import Workbench
 
 
 class LinkCreation:
-    """Makes links of the rows of an upload; see domain.chunks.Work.
-
-    Args:
-        workshop: where workbenches come from.
-        uploads: where the rows are.
-        breathe: lets others go on for a moment, asyncio.sleep(0) in a process.
-    """
+    """Makes links of the rows of an upload; see domain.chunks.Work."""
 
     name = WORK
 
-    def __init__(self, workshop: Workshop, uploads: Uploads, breathe: Callable[[], Awaitable[None]]) -> None:
-        self._workshop = workshop
-        self._uploads = uploads
-        self._breathe = breathe
+    def __init__(self, rows: LinkRows) -> None:
+        self._rows = rows
 
     async def chunk(self, job: Job, cursor: Any) -> Chunk:
         """The links of one chunk of the upload; chunks are counted by the cursor."""
         spec, number = jobs.spec_of(job, CreateLinks), int(cursor or 0)
-        rows = await self._uploads.chunk(job.workspace_id, spec.upload_id, number)
-        if rows is None:
-            message = "The rows of the job are not kept any more; start it again."
-            raise Rejected(UserError(UserErrorCode.NOT_FOUND, message))
-        bench = await self._workshop.bench(job)
-        drafts = await self._drafts(rows.read(), spec, bench)
-        made = await self._made(drafts, bench)
-        spares = [_spare(draft, link) for draft, link in zip(drafts, made, strict=True)]
-        creations.refuse_twins(made, spares, bench, first=rows.first)
-        return Chunk(
-            made=[
-                New(rows.first + place, link, spare)
-                for place, (link, spare) in enumerate(zip(made, spares, strict=True))
-                if isinstance(link, Link)
-            ],
-            results=[
-                RowResult(rows.first + place, errors=link.errors)
-                for place, link in enumerate(made)
-                if isinstance(link, Rejected)
-            ],
-            cursor=number + 1,
-            last=number + 1 >= spec.chunks,
-        )
-
-    async def _drafts(
-        self, rows: Sequence[Row], spec: CreateLinks, bench: Workbench
-    ) -> list[Made | Rejected]:
-        draft = _reader(spec, bench)
-        drafts: list[Made | Rejected] = []
-        for place, row in enumerate(rows):
-            if place % _BREATH_ROWS == 0:
-                await self._breathe()
-            try:
-                drafts.append(Rejected(row) if isinstance(row, UserError) else draft(row))
-            except Rejected as rejected:
-                drafts.append(rejected)
-        return drafts
-
-    async def _made(self, drafts: Sequence[Made | Rejected], bench: Workbench) -> list[Link | Rejected]:
-        named = [each[0].campaign_id for each in drafts if not isinstance(each, Rejected)]
-        known = await campaigns.known(named, bench.workspace_id, bench.campaigns)
-        made: list[Link | Rejected] = []
-        for place, each in enumerate(drafts):
-            if place % _BREATH_ROWS == 0:
-                await self._breathe()
-            if isinstance(each, Rejected):
-                made.append(each)
-                continue
-            draft, origin = each
-            link = creations.judged(draft, bench, known)
-            if origin is not None and isinstance(link, Link):
-                link = msgspec.structs.replace(link, origin=origin)
-            made.append(link)
-        return made
+        chunk = await self._rows.chunk(job, spec.upload_id, number, lambda bench: _reader(spec, bench))
+        return msgspec.structs.replace(chunk, last=number + 1 >= spec.chunks)
 
 
-def _reader(spec: CreateLinks, bench: Workbench) -> Callable[[dict[str, Any]], Made]:
-    """What makes drafts of the rows of a job."""
+class _FromTemplate:
+    """Rows are values of a template's variables."""
+
+    def __init__(self, template: Template, spec: CreateLinks, now: datetime) -> None:
+        self._rows = TemplateRows(template, spec.campaign_id, spec.channel)
+        self._now = now
+        self._cells = spec.format is UploadFormat.CSV
+
+    def read(self, row: dict[str, Any]) -> Wanted:
+        """What the template makes of them."""
+        values = written_links.with_attributes(row) if self._cells else row
+        draft, origin = self._rows.draft(values, self._now)
+        return Wanted(draft, {"origin": origin})
+
+    def named(self, error: UserError) -> UserError:
+        """As it is: the template's fields are the link's."""
+        return error
+
+
+class _WrittenOut:
+    """Rows are links."""
+
+    def __init__(self, spec: CreateLinks) -> None:
+        self._read = _READERS[spec.format]
+        self._changes: dict[str, Any] = {} if spec.campaign_id is None else {"campaign_id": spec.campaign_id}
+        channel = spec.channel
+        self._utm = {} if channel is None else {"source": channel.source, "medium": channel.medium}
+
+    def read(self, row: dict[str, Any]) -> Wanted:
+        """The draft that it is, in the job's campaign and channel."""
+        draft = self._read(row)
+        changes = {**self._changes, **({"utm": {**(draft.utm or {}), **self._utm}} if self._utm else {})}
+        return Wanted(msgspec.structs.replace(draft, **changes) if changes else draft)
+
+    def named(self, error: UserError) -> UserError:
+        """As it is."""
+        return error
+
+
+def _reader(spec: CreateLinks, bench: Workbench) -> Reader:
     if spec.template is None:
-        return lambda row: (_written_out(row, spec), None)
-    rows, now = TemplateRows(spec.template, spec.campaign_id, spec.channel), bench.clock()
-    return lambda row: rows.draft(row, now)
+        return _WrittenOut(spec)
+    return _FromTemplate(spec.template, spec, bench.clock())
 
 
-def _written_out(row: dict[str, Any], spec: CreateLinks) -> Draft:
-    draft = msgspec.convert(row, Draft)
-    changes: dict[str, Any] = {} if spec.campaign_id is None else {"campaign_id": spec.campaign_id}
-    if spec.channel is not None:
-        given = draft.utm or {}
-        changes["utm"] = {**given, "source": spec.channel.source, "medium": spec.channel.medium}
-    return msgspec.structs.replace(draft, **changes) if changes else draft
+def _inline(row: Mapping[str, Any]) -> Draft:
+    """A draft that came with a call, whose types GraphQL has judged."""
+    return msgspec.convert(row, Draft)
 
 
-def _spare(made: Made | Rejected, link: Link | Rejected) -> str | None:
-    return "" if isinstance(made, Rejected) else creations.spare_slug(made[0], link)
+_READERS: dict[UploadFormat, Callable[[dict[str, Any]], Draft]] = {
+    UploadFormat.INLINE: _inline,
+    UploadFormat.JSON_LINES: written_links.draft,
+    UploadFormat.CSV: lambda row: written_links.draft(written_links.from_cells(row)),
+}

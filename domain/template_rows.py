@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from domain import fields, origins, templates
+from domain import fields, origins, templates, written_links
 from domain.campaigns import Channel
 from domain.drafts import Draft
 from domain.errors import Rejected, UserError
@@ -101,9 +101,9 @@ def _text(name: str) -> Any:
 
 
 def _tags(given: object) -> list[str]:
-    """A list of texts; in one text, as files have it, they are separated by commas."""
+    """A list of texts; in one text, as files have it, they are separated by `|` or commas."""
     if isinstance(given, str):
-        return [tag.strip() for tag in given.split(",") if tag.strip()]
+        return written_links.tags(given)
     if not isinstance(given, list) or not all(isinstance(tag, str) for tag in given):
         raise fields.refused("tags", "The tags are no list of texts.")
     return given

@@ -8,8 +8,8 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from domain import instants
-from domain.errors import UserError, UserErrorCode
-from domain.ids import Ids
+from domain.errors import Rejected, UserError, UserErrorCode
+from domain.ids import Ids, prefix_of
 from domain.instants import Clock
 
 MAX_ROWS: Final = 1_000_000
@@ -170,6 +170,21 @@ async def add_inline(
     )
     await store.add(workspace_id, upload)
     return upload
+
+
+async def claimed(
+    upload_id: str, until: datetime, workspace_id: str, store: Uploads, now: datetime
+) -> Upload:
+    """The upload of an id, which stays at least until then.
+
+    Raises:
+        Rejected: NOT_FOUND, there is none, or not any more.
+    """
+    found = await store.by_id(workspace_id, upload_id, now) if prefix_of(upload_id) == "upl" else None
+    if found is None or not await store.keep(workspace_id, found, until):
+        message = "There is no such upload any more; send the file again."
+        raise Rejected(UserError(UserErrorCode.NOT_FOUND, message, ("file",)))
+    return found
 
 
 def packed(row: object) -> bytes | UserError:
