@@ -30,6 +30,7 @@ from storage.stats import Stats
 from storage.templates import MongoTemplates
 from storage.uploads import MongoUploads
 from storage.workspaces import MongoWorkspaces
+from subscriptions.boards import Boards
 from subscriptions.hub import Hub
 from subscriptions.replay import ClickFeeds
 
@@ -53,6 +54,7 @@ class Services(Connections):
     clicks: Clicks
     stats: Stats
     click_feed: ClickFeeds
+    live_stats: Boards
     signals: MongoSignals
     signal_news: RedisSignalNews
     places: Places
@@ -65,6 +67,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
     async with connections.open(settings, role) as connected:
         database, news = connected.database, connected.redis
         feeds = Feeds(database, secrets.token_bytes)
+        hub = Hub(feeds, Listener(news, settings.mongodb_database))
         yield Services(
             settings=settings,
             clock=connected.clock,
@@ -89,5 +92,6 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             signal_news=RedisSignalNews(news, settings.mongodb_database),
             places=Places(places.opened(settings.geoip_db), Counts()),
             known=Known(Agents().read),
-            click_feed=ClickFeeds(feeds, Hub(feeds, Listener(news, settings.mongodb_database))),
+            click_feed=ClickFeeds(feeds, hub),
+            live_stats=Boards(hub, Stats(database)),
         )

@@ -14,6 +14,7 @@ from domain.links import LinkChanges, Links
 from domain.places import Places
 from domain.revisions import Revisions
 from domain.signals import SignalNews, SignalStore
+from domain.tallies import LiveStats
 from domain.templates import Templates
 from domain.uploads import Uploads
 from domain.workspaces import Workspaces
@@ -77,6 +78,10 @@ class Stores(Protocol):
     @property
     def click_feed(self) -> ClickFeed:
         """Clicks as they are committed."""
+
+    @property
+    def live_stats(self) -> LiveStats:
+        """Figures of links as they change."""
 
     @property
     def signals(self) -> SignalStore:

@@ -31,14 +31,14 @@ class ClickSubscriptions:
     ) -> AsyncGenerator[ClickBatch, None]:
         """Frames of at most 50 clicks."""
         wanted = EVERY_CLICK if filter is None else filter.to_domain()
-        await _check_links(wanted.link_ids, info.context)
+        await check_links(wanted.link_ids, info.context)
         feed = info.context.stores.click_feed.follow(info.context.viewer.workspace_id, wanted, after)
         async with aclosing(feed) as batches:
             async for batch in batches:
                 yield ClickBatch.of(batch)
 
 
-async def _check_links(link_ids: frozenset[str] | None, context: Context) -> None:
+async def check_links(link_ids: frozenset[str] | None, context: Context) -> None:
     """Refuse links that this workspace has not: another's is not found, like one that never was."""
     if not link_ids:
         return
