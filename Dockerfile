@@ -1,4 +1,4 @@
-# One image for every role: `docker run linkgraph api | redirect | worker`.
+# One image for every role: `docker run linkgraph api | redirect | worker | jobs`.
 FROM python:3.11-slim AS packages
 COPY requirements/production.txt /tmp/production.txt
 RUN python -m venv /venv \

@@ -22,6 +22,8 @@ from app.options import (
     DataDir,
     Fd,
     Host,
+    JobsPort,
+    JobsProcesses,
     Number,
     Parent,
     Playground,
@@ -33,7 +35,12 @@ from app.options import (
 )
 from app.settings import Misconfigured, Settings
 
-_MODULES: Final = {"api": "app.api", "redirect": "app.redirecting", "worker": "app.working"}
+_MODULES: Final = {
+    "api": "app.api",
+    "redirect": "app.redirecting",
+    "worker": "app.working",
+    "jobs": "app.jobs",
+}
 _MOST_FILES: Final = 65_536
 _PARENT_SECONDS: Final = 0.5
 
@@ -56,10 +63,11 @@ def serve(
     api_processes: ApiProcesses = None,
     redirect_processes: RedirectProcesses = None,
     worker_processes: WorkerProcesses = None,
+    jobs_processes: JobsProcesses = None,
     short_url: ShortUrl = None,
     playground: Playground = None,
 ) -> None:
-    """Start and supervise API, redirect and worker, with embedded engines where no URLs are set."""
+    """Start and supervise API, redirect, worker and jobs, with embedded engines where no URLs are set."""
     given = dict(locals())
     from app import binaries, children, embedded, supervisor
 
@@ -121,6 +129,21 @@ def worker(
 
 
 @_commands.command()
+def jobs(
+    *,
+    data_dir: DataDir = None,
+    host: Host = None,
+    jobs_port: JobsPort = None,
+    short_url: ShortUrl = None,
+    number: Number = None,
+    parent: Parent = None,
+    fd: Fd = None,
+) -> None:
+    """Do bulk work behind the API, alone."""
+    _run("jobs", dict(locals()))
+
+
+@_commands.command()
 def seed(  # noqa: PLR0917 - options of a command
     clicks: Annotated[int, typer.Option(min=0, help="how many clicks")] = 10_000,
     links: Annotated[int, typer.Option(min=1, max=100_000, help="how many links")] = 200,
@@ -155,7 +178,7 @@ def schema() -> None:
     sys.stdout.write(graph.printed())
 
 
-def _run(role: Literal["api", "redirect", "worker"], given: dict[str, Any]) -> None:
+def _run(role: Literal["api", "redirect", "worker", "jobs"], given: dict[str, Any]) -> None:
     number, parent, files = given.pop("number"), given.pop("parent"), given.pop("fd")
     logging.configure(role if number is None else f"{role}-{number}")
     settings = _settings(dict(os.environ), given)

@@ -1,6 +1,8 @@
 """The engines that a role works with, connected once and closed with it; clock and ids of new values."""
 
+import os
 import secrets
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,9 +18,15 @@ from app.settings import Misconfigured, Settings
 from domain.ids import Ids
 from storage import mongo, redis
 
-Role = Literal["api", "redirect", "worker", "supervisor"]
+Role = Literal["api", "redirect", "worker", "jobs", "supervisor"]
 
-_MONGODB_MS: Final[dict[Role, int]] = {"api": 5_000, "redirect": 250, "worker": 10_000, "supervisor": 2_000}
+_MONGODB_MS: Final[dict[Role, int]] = {
+    "api": 5_000,
+    "redirect": 250,
+    "worker": 10_000,
+    "jobs": 10_000,
+    "supervisor": 2_000,
+}
 """How long a role waits for an operation: a redirect must not stall, a worker's transaction takes a while."""
 _REDIS_MS: Final = 100
 """News and budgets: whoever waits longer does without them."""
@@ -35,6 +43,11 @@ class Connections:
     ids: Ids
     database: mongo.Database
     redis: Redis
+
+
+def process_name() -> str:
+    """Names this process among all of all hosts, readable for an operator."""
+    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"
 
 
 def now() -> datetime:

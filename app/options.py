@@ -28,9 +28,11 @@ Host = Annotated[str | None, _option("host")]
 ApiPort = Annotated[int | None, _option("api_port")]
 RedirectPort = Annotated[int | None, _option("redirect_port")]
 WorkerPort = Annotated[int | None, _option("worker_port")]
+JobsPort = Annotated[int | None, _option("jobs_port")]
 ApiProcesses = Annotated[int | None, _option("api_processes")]
 RedirectProcesses = Annotated[int | None, _option("redirect_processes")]
 WorkerProcesses = Annotated[int | None, _option("worker_processes")]
+JobsProcesses = Annotated[int | None, _option("jobs_processes")]
 ShortUrl = Annotated[str | None, _option("short_url")]
 Playground = Annotated[
     bool | None,

@@ -34,9 +34,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         api_port: GraphQL over HTTP, SSE and WebSocket.
         redirect_port: short links.
         worker_port: health and metrics of a worker that runs alone; None opens no port.
+        jobs_port: health and metrics of a jobs process that runs alone; None opens no port.
         api_processes: API processes under `serve`.
         redirect_processes: redirect processes under `serve`.
         worker_processes: worker processes under `serve`.
+        jobs_processes: jobs processes under `serve`.
         short_url: public base of short links; None means http://localhost:<redirect_port>.
         admin_key: the first admin API key; None makes one at first start.
         geoip_db: a MaxMind city or country database; None leaves places unknown.
@@ -57,9 +59,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_port: Port = 8000
     redirect_port: Port = 8001
     worker_port: Port | None = None
+    jobs_port: Port | None = None
     api_processes: Processes = 1
     redirect_processes: Processes = 1
     worker_processes: Processes = 1
+    jobs_processes: Processes = 1
     short_url: PublicUrl | None = None
     admin_key: str | None = None
     geoip_db: Path | None = None

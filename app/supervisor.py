@@ -1,4 +1,4 @@
-"""`serve`: engines, API, redirect and worker as processes of their own, kept alive and ended in order."""
+"""`serve`: engines, and every role as a process of its own, kept alive and ended in order."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from app.settings import Settings
 ROLE_STOP_SECONDS: Final = 16.0
 """API and redirect processes finish what they answer; together with the others we end within 20 s."""
 WORKER_STOP_SECONDS: Final = 3.0
-"""A worker finishes its transaction; the rest is in the journals."""
+"""A worker finishes its transaction; the rest is in the journals, or in the rows of a job."""
 INTERRUPTED: Final = 130
 _PREPARE_SECONDS: Final = 3.0
 _PROBE_SECONDS: Final = 0.03
@@ -117,7 +117,7 @@ def _fleet(settings: Settings, ports: dict[str, socket.socket], stack: AsyncExit
 
     return _Fleet(
         serving=(*made("api", settings.api_processes), *made("redirect", settings.redirect_processes)),
-        workers=tuple(made("worker", settings.worker_processes)),
+        workers=(*made("worker", settings.worker_processes), *made("jobs", settings.jobs_processes)),
     )
 
 

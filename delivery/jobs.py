@@ -107,6 +107,12 @@ class Jobs:
             if job is None:
                 await self._rest(stopping)
 
+    async def until_idle(self) -> None:
+        """Work until nothing waits, then return; raises errors.Unavailable."""
+        never = asyncio.Event()
+        while (job := await self._turns.take()) is not None:
+            await self._turn(job, never)
+
     async def _turn(self, job: Job, stopping: asyncio.Event) -> None:
         """A few chunks of one job; more for as long as nobody else waits."""
         at = [job]

@@ -9,7 +9,7 @@ import msgspec
 
 from domain import instants
 from domain.errors import Rejected, UserError, UserErrorCode
-from domain.ids import Ids
+from domain.ids import Ids, prefix_of
 from domain.instants import Clock
 from domain.paging import Page, Window
 
@@ -186,6 +186,21 @@ async def start(job: Job, store: Jobs, news: JobNews) -> Job:
     kept = await store.add(job.workspace_id, job)
     await news.publish(JobProgressed(job.workspace_id, job.id))
     return kept
+
+
+async def cancel(job_id: str, workspace_id: str, store: Jobs, news: JobNews, at: datetime) -> Job:
+    """Stop a job before its next chunk; a finished one stays as it is.
+
+    Raises:
+        Rejected: NOT_FOUND.
+    """
+    if prefix_of(job_id) == "job":
+        await store.cancel(workspace_id, job_id, at)
+        job = (await store.by_ids(workspace_id, [job_id])).get(job_id)
+        if job is not None:
+            await news.publish(JobProgressed(workspace_id, job_id))
+            return job
+    raise Rejected(UserError(UserErrorCode.NOT_FOUND, "There is no job with this id.", ("id",)))
 
 
 def spec_of(job: Job, kind: type[Spec]) -> Spec:

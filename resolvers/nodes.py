@@ -9,6 +9,7 @@ import strawberry
 from domain import ids
 from domain.access import Scope
 from domain.errors import LimitExceeded
+from schema.bulk_jobs import BulkJob
 from schema.campaigns import Campaign
 from schema.clicks import Click
 from schema.context import Context, Info
@@ -76,6 +77,11 @@ async def _template(wanted: str, context: Context) -> Node | None:
     return None if template is None else Template.of(template)
 
 
+async def _job(wanted: str, context: Context) -> Node | None:
+    job = await context.loaders.jobs.load(wanted)
+    return None if job is None else BulkJob.of(job)
+
+
 async def _workspace(wanted: str, context: Context) -> Node | None:
     workspace = await context.loaders.workspaces.load(wanted)
     return None if workspace is None else Workspace.of(workspace, context.short_base)
@@ -95,6 +101,7 @@ KINDS: Final[Mapping[str, tuple[Scope | None, Load]]] = {
     "lnk": (Scope.LINKS_READ, _link),
     "cmp": (Scope.LINKS_READ, _campaign),
     "tpl": (Scope.LINKS_READ, _template),
+    "job": (Scope.LINKS_READ, _job),
     "clk": (Scope.ANALYTICS_READ, _click),
     "ws": (None, _workspace),
     "key": (Scope.ADMIN, _key),

@@ -6,19 +6,30 @@ Packed (MessagePack), because a million results are only ever read in order: a p
 import heapq
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from bson import Binary
 
 from domain import jobs
 from domain.chunks import Chunk
+from domain.errors import UserError, Verbatim
 from domain.jobs import Job, RowResult
 from domain.paging import Page, Window
 from storage.mongo import Database, Document, answering
 
 _AT_A_TIME: Final = 4
-_encode: Final = msgspec.msgpack.Encoder().encode
+_VERBATIM: Final = "\0"
+"""Stands before parts of a path that the caller named; nothing else can begin like that."""
+
+
+def _marked(part: Any) -> str:
+    if isinstance(part, Verbatim):
+        return _VERBATIM + str(part)
+    raise TypeError(f"a result holds a {type(part).__name__}")
+
+
+_encode: Final = msgspec.msgpack.Encoder(enc_hook=_marked).encode
 _decode: Final = msgspec.msgpack.Decoder(list[RowResult]).decode
 
 
@@ -85,8 +96,18 @@ def document(job: Job, settled: Sequence[RowResult], output: bytes, now: datetim
 
 
 def _rows(chunk: Document) -> list[RowResult]:
-    parts = [_decode(chunk[name]) for name in ("failures", "successes") if name in chunk]
-    return list(heapq.merge(*parts, key=_row))
+    failures = [
+        msgspec.structs.replace(row, errors=tuple(map(_named, row.errors)))
+        for row in _decode(chunk["failures"])
+    ]
+    successes = _decode(chunk["successes"]) if "successes" in chunk else []
+    return list(heapq.merge(failures, successes, key=_row))
+
+
+def _named(error: UserError) -> UserError:
+    """The error with the parts of its path as they were."""
+    path = [Verbatim(part[1:]) if part.startswith(_VERBATIM) else part for part in error.field]
+    return msgspec.structs.replace(error, field=tuple(path))
 
 
 def _row(result: RowResult) -> int:

@@ -41,7 +41,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-@pytest.mark.parametrize("command", ["serve", "api", "redirect", "worker"])
+@pytest.mark.parametrize("command", ["serve", "api", "redirect", "worker", "jobs"])
 def test_every_option_is_a_setting_of_the_same_name(command: str) -> None:
     found = options(command)
     assert set(found) <= set(Settings.__struct_fields__)
@@ -83,7 +83,7 @@ def test_a_setting_that_cannot_be_names_itself(name: str, value: str, words: str
     assert words in str(caught.value)
 
 
-@pytest.mark.parametrize("role", ["api", "redirect", "worker"])
+@pytest.mark.parametrize("role", ["api", "redirect", "worker", "jobs"])
 def test_a_role_alone_needs_engines(role: str) -> None:
     """OP-02: exit code 78 (EX_CONFIG) tells a supervisor that starting again cannot help."""
     ended = run("-m", "app", role)
@@ -115,7 +115,7 @@ def test_a_wrong_url_is_named_and_its_password_is_not() -> None:
     assert "LINKGRAPH_MONGODB_URL (--mongodb-url) cannot be what it is" in str(caught.value)
     assert "secret" not in str(caught.value)
     engines = {"LINKGRAPH_MONGODB_URL": "mongodb://a:port/", "LINKGRAPH_REDIS_URL": "redis://a"}
-    for role in ("api", "redirect", "worker"):
+    for role in ("api", "redirect", "worker", "jobs"):
         ended = run("-m", "app", role, f"--{role}-port", str(free_port()), **engines)
         assert (ended.returncode, "Traceback" in ended.stderr) == (78, False), ended.stderr
         assert "LINKGRAPH_MONGODB_URL or LINKGRAPH_REDIS_URL cannot be used" in ended.stderr

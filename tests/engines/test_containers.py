@@ -16,7 +16,7 @@ import yaml
 from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
-ROLES = ("api", "redirect", "worker")
+ROLES = ("api", "redirect", "worker", "jobs")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_every_variable_of_the_compose_file_is_a_setting(compose: dict[str, Any]
 
 
 def test_health_checks_ask_the_port_of_their_role(compose: dict[str, Any]) -> None:
-    ports = {"api": 8000, "redirect": 8001, "worker": 8002}
+    ports = {"api": 8000, "redirect": 8001, "worker": 8002, "jobs": 8003}
     for role, port in ports.items():
         assert f":{port}/readyz" in compose["services"][role]["healthcheck"]["test"][-1]
 

@@ -17,7 +17,7 @@ import pytest
 
 from tests.application import ROOT, Application, free_port, running
 
-ROLES = ("-m app api", "-m app redirect", "-m app worker")
+ROLES = ("-m app api", "-m app redirect", "-m app worker", "-m app jobs")
 ENGINES = ("mongod ", "redis-server ")
 
 
@@ -63,7 +63,8 @@ async def test_it_says_where_to_click_and_keeps_the_key_for_its_owner(applicatio
 async def test_the_arguments_of_a_process_show_its_role(application: Application) -> None:
     found = {role: len(application.children(role)) for role in (*ROLES, *ENGINES)}
     assert found == {
-        "-m app api": 1, "-m app redirect": 1, "-m app worker": 2, "mongod ": 1, "redis-server ": 1,
+        "-m app api": 1, "-m app redirect": 1, "-m app worker": 2, "-m app jobs": 1,
+        "mongod ": 1, "redis-server ": 1,
     }  # fmt: skip
 
 
@@ -190,7 +191,7 @@ async def test_unreachable_stores_are_told_and_waited_for(tmp_path: Path) -> Non
                 await asyncio.sleep(0.1)  # it is starting, and tells nobody but us
             first = psutil.Process(process.pid).children()
             assert answer["ready"] is False
-            assert [child.is_running() for child in first] == [True] * 3
+            assert [child.is_running() for child in first] == [True] * 4
             assert b"MongoDB does not answer" in (tmp_path / "log").read_bytes()
             assert process.returncode is None
     finally:

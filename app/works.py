@@ -1,0 +1,33 @@
+"""Every kind of work that jobs can be: the one place where a new kind is put in."""
+
+import asyncio
+from collections.abc import Awaitable
+
+from app.services import Services
+from domain import hostnames
+from domain.chunks import Work
+from domain.link_creation import LinkCreation
+from domain.link_imports import LinkImport
+from domain.link_rows import LinkRows
+from domain.workbenches import Workshop
+
+
+def works(opened: Services) -> list[Work]:
+    """What a jobs process can do, over real engines."""
+    workshop = Workshop(
+        short_host=hostnames.of(opened.settings.short_base),
+        workspaces=opened.workspaces,
+        links=opened.links,
+        revisions=opened.revisions,
+        campaigns=opened.campaigns,
+        changes=opened.changes,
+        clock=opened.clock,
+        ids=opened.ids,
+    )
+    rows = LinkRows(workshop, opened.uploads, breathe)
+    return [LinkCreation(rows), LinkImport(rows)]
+
+
+def breathe() -> Awaitable[None]:
+    """Let whoever waits for the processor go on for a moment."""
+    return asyncio.sleep(0)
