@@ -6,6 +6,7 @@ from typing import Final
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from resolvers.bulk_jobs import BulkJobMutations, BulkJobQueries
 from resolvers.campaigns import CampaignMutations, CampaignQueries
 from resolvers.clicks import ClickQueries
 from resolvers.links import LinkMutations, LinkQueries
@@ -13,6 +14,7 @@ from resolvers.nodes import NodeQueries
 from resolvers.signals import SignalMutations
 from resolvers.templates import TemplateMutations, TemplateQueries
 from resolvers.workspaces import WorkspaceQueries
+from schema.bulk_jobs import BulkJob
 from schema.campaigns import Campaign
 from schema.clicks import Click
 from schema.keys import ApiKey
@@ -21,23 +23,32 @@ from schema.scalars import SCALARS
 from schema.templates import Template
 from schema.workspaces import Workspace
 from subscriptions.clicks import ClickSubscriptions
+from subscriptions.link_stats import LinkStatsSubscriptions
 
 PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.graphql"
 """Where the schema is kept as text, for reviews and client generators."""
 
 
 @strawberry.type(description="Reading.")
-class Query(CampaignQueries, ClickQueries, LinkQueries, NodeQueries, TemplateQueries, WorkspaceQueries):
+class Query(
+    BulkJobQueries,
+    CampaignQueries,
+    ClickQueries,
+    LinkQueries,
+    NodeQueries,
+    TemplateQueries,
+    WorkspaceQueries,
+):
     """Every query."""
 
 
 @strawberry.type(description="Changing. Each takes effect as a whole before the next one starts.")
-class Mutation(CampaignMutations, LinkMutations, SignalMutations, TemplateMutations):
+class Mutation(BulkJobMutations, CampaignMutations, LinkMutations, SignalMutations, TemplateMutations):
     """Every mutation."""
 
 
 @strawberry.type(description="Live feeds.")
-class Subscription(ClickSubscriptions):
+class Subscription(ClickSubscriptions, LinkStatsSubscriptions):
     """Every subscription."""
 
 
@@ -47,7 +58,7 @@ def build() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[ApiKey, Campaign, Click, Link, Template, Workspace],
+        types=[ApiKey, BulkJob, Campaign, Click, Link, Template, Workspace],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 
