@@ -24,7 +24,6 @@ from schema.templates import Template
 from schema.workspaces import Workspace
 from subscriptions.clicks import ClickSubscriptions
 from subscriptions.link_stats import LinkStatsSubscriptions
-from subscriptions.link_stats import LinkStatsSubscriptions
 
 PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.graphql"
 """Where the schema is kept as text, for reviews and client generators."""
