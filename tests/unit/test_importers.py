@@ -30,7 +30,8 @@ EXPORTS = {
     ),
     ImportFormat.SHLINK: (
         "createdAt,domain,shortCode,shortUrl,longUrl,title,tags,visits\n"
-        "2026-03-29T01:30:00+01:00,s.test,Spring,https://s.test/Spring,https://example.com/,Spring sale,a|b,\n"
+        "2026-03-29T01:30:00+01:00,s.test,Spring,https://s.test/Spring,https://example.com/,Spring sale,"
+        "a|b,7\n"
     ),
     ImportFormat.KUTT: (
         "id,address,target,link,description,created_at,expire_in,visit_count,tags\n"
