@@ -17,15 +17,20 @@ from app.settings import Settings
 from delivery.announcements import Outbox
 from delivery.clicks import Clicks
 from delivery.counts import Counts
+from delivery.folds import Folding
 from delivery.leases import Lease
 from delivery.popularity import Popularity
 from domain.agents import Agents
+from domain.errors import Unavailable
+from domain.folds import Moved
 from storage.announcements import Announcements
+from storage.folds import Folds
 from storage.ledgers import Ledger
 from storage.popularity import MongoPopularity
 from storage.slots import Slots
 from storage.stats import Stats
 
+_FOLD_SECONDS: Final = 3.0
 _RELEASE_SECONDS: Final = 1.0
 """A slot that cannot be given back so quickly becomes free when its lease runs out."""
 
@@ -65,11 +70,13 @@ async def shipping(
     async with Ledger(opened.database, opened.clock) as ledger:
         lease = Lease(Slots(opened.database), _owner(), counts)
         outbox = Outbox(Announcements(opened.redis, settings.mongodb_database), counts)
+        folding = Folding(Folds(opened.database), counts)
         clicks = Clicks(
             settings.journals_dir,
             ledger=ledger,
             lease=lease,
             outbox=outbox,
+            folding=folding,
             agents=Agents().read,
             counts=counts,
         )
@@ -101,6 +108,15 @@ def _readiness(opened: Connections, needs: Mapping[str, Check]) -> Readiness:
         await opened.database.command("ping")
 
     return Readiness({"mongodb": mongodb, **needs})
+
+
+async def _fold_rest(folding: Folding) -> None:
+    """Fold what is waiting; what does not get there is caught up with by the next worker."""
+    try:
+        async with asyncio.timeout(_FOLD_SECONDS):
+            await folding.fold()
+    except (TimeoutError, Unavailable, Moved):
+        return
 
 
 async def _give_back(lease: Lease) -> None:

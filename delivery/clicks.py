@@ -12,6 +12,7 @@ import msgspec
 from delivery import journals
 from delivery.announcements import Outbox
 from delivery.counts import Counts
+from delivery.folds import Folding
 from delivery.journals import Frame, Journal
 from delivery.leases import Lease
 from domain import ledgers
@@ -43,6 +44,7 @@ class Clicks:
         ledger: where clicks are committed.
         lease: the slot they are numbered in.
         outbox: takes the news.
+        folding: takes the clicks into the roll-ups.
         agents: reads an agent string, see agents.Agents.read.
         counts: what happened so far.
     """
@@ -54,6 +56,7 @@ class Clicks:
         ledger: Ledger,
         lease: Lease,
         outbox: Outbox,
+        folding: Folding,
         agents: Callable[[str], Agent],
         counts: Counts,
     ) -> None:
@@ -61,6 +64,7 @@ class Clicks:
         self._ledger = ledger
         self._lease = lease
         self._outbox = outbox
+        self._folding = folding
         self._agents = agents
         self._counts = counts
         self._held: dict[str, Journal] = {}
@@ -161,6 +165,7 @@ class Clicks:
         self._counts.records_unreadable += len(frames) - len(stretch.entries)
         for workspace_id, each in committed.items():
             self._outbox.put(workspace_id, each)
+            await self._folding.put(workspace_id, each)
         return True
 
     def _entries(self, journal_id: str, frames: list[Frame]) -> list[Entry]:

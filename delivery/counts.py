@@ -16,6 +16,8 @@ class Counts:
         journals_closed: journals shipped completely and removed.
         journals_set_aside: times that a journal could not be read or stored and the others went on.
         announcements_lost: clicks that Redis was not told of; feeds find them in the ledger.
+        clicks_folded: clicks that are in the roll-ups; those that are not yet are read one by one.
+        folds_failed: times that MongoDB did not take clicks into the roll-ups; they are tried again.
         leases_lost: times that another worker took this one's slot.
     """
 
@@ -27,4 +29,6 @@ class Counts:
     journals_closed: int = 0
     journals_set_aside: int = 0
     announcements_lost: int = 0
+    clicks_folded: int = 0
+    folds_failed: int = 0
     leases_lost: int = 0

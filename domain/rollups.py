@@ -90,7 +90,7 @@ class Asked(NamedTuple):
 
     Args:
         scope: whose clicks.
-        field: of FIELDS, or TIME.
+        field: of FIELDS, or TIME. By LINK the clicks of a link itself are not counted: they are its totals.
         first_hour: since the Unix epoch.
         end_hour: behind the last one.
         minutes: by TIME: count minutes, not quarters of an hour; for at most a few days.

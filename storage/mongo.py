@@ -1,7 +1,7 @@
 """The connection to MongoDB, and every index of every collection in one table."""
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from bson import Binary
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import CollectionInvalid, ConnectionFailure, PyMongoError
 
 from domain.errors import Unavailable
 from storage import listings
@@ -67,6 +67,8 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         ),
     ),
     "feeds": (IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),),
+    "folded": (IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),),
+    "rollups": (),  # all that is asked of them is in their ids
     "stats": (IndexModel([("workspace_id", ASCENDING), ("link_id", ASCENDING)], name="by_link"),),
     "revisions": (
         IndexModel(
@@ -127,8 +129,13 @@ def connect(url: str, *, timeout_ms: int, application: str, **options: Any) -> A
 
 async def ensure_indexes(database: Database) -> None:
     """Create what is missing of INDEXES; what exists already costs one round trip a collection."""
+    there = await database.list_collection_names()
     for collection, indexes in INDEXES.items():
-        await database[collection].create_indexes(list(indexes))
+        if indexes:
+            await database[collection].create_indexes(list(indexes))
+        elif collection not in there:
+            with suppress(CollectionInvalid):  # another process was quicker
+                await database.create_collection(collection)
 
 
 @contextmanager

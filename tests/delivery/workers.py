@@ -13,6 +13,7 @@ from app.services import Services
 from delivery.announcements import Outbox
 from delivery.clicks import Clicks
 from delivery.counts import Counts
+from delivery.folds import Folding
 from delivery.leases import Lease
 from domain import ids, ledgers
 from domain.agents import Agents
@@ -23,6 +24,7 @@ from domain.visits import Outcome, VisitRecord
 from redirect import counts as redirect_counts
 from redirect.journal import Journal
 from storage.announcements import Announcements
+from storage.folds import Folds
 from storage.ledgers import Ledger
 from storage.slots import Slots
 
@@ -61,6 +63,7 @@ class Worker:
         self.counts = Counts()
         self.lease = Lease(Slots(opened.database), secrets.token_hex(4), self.counts)
         self.outbox = Outbox(Announcements(opened.redis, opened.settings.mongodb_database), self.counts)
+        self.folding = Folding(Folds(opened.database), self.counts)
         self.stopping = asyncio.Event()
         self.ledger = Ledger(opened.database, opened.clock)
         self.clicks = Clicks(
@@ -68,13 +71,17 @@ class Worker:
             ledger=self.ledger,
             lease=self.lease,
             outbox=self.outbox,
+            folding=self.folding,
             agents=AGENTS.read,
             counts=self.counts,
         )
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
-            behind = [group.create_task(work) for work in (self.lease.keep(), self.outbox.keep())]
+            behind = [
+                group.create_task(work)
+                for work in (self.lease.keep(), self.outbox.keep(), self.folding.keep())
+            ]
             await self.clicks.run(self.stopping)
             await tasks.end(behind)
         await self.lease.release()

@@ -1,0 +1,117 @@
+"""Committed clicks on their way into the roll-ups: this worker's own, and those that nobody else folds."""
+
+import asyncio
+import logging
+import time
+from typing import Final
+
+from delivery.counts import Counts
+from domain.clicks import ClicksCommitted
+from domain.errors import Unavailable
+from domain.folds import MAX_CLICKS, Fold, Folds, Moved
+
+FOLD_SECONDS: Final = 2.0
+"""How long clicks wait for others to be folded with; readers read them one by one meanwhile."""
+WAITING_CLICKS: Final = 2 * MAX_CLICKS
+"""What may wait before the ledger does: readers should never have to read many more."""
+LAG_SECONDS: Final = 10.0
+"""A feed whose roll-ups lag and have not moved for so long is nobody's: its worker is gone."""
+READ_CLICKS: Final = 10_000
+"""Clicks that are read from the ledger together."""
+
+_log = logging.getLogger(__name__)
+
+
+class Folding:
+    """Folds what the ledger of this process commits, and what the workers before it left behind."""
+
+    def __init__(self, folds: Folds, counts: Counts) -> None:
+        self._folds = folds
+        self._counts = counts
+        self._waiting: dict[tuple[str, int], Fold] = {}
+        self._clicks = 0
+        self._due = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._lagging: dict[tuple[str, int], int] = {}
+        self._looked_at = float("-inf")
+
+    async def put(self, workspace_id: str, committed: ClicksCommitted) -> None:
+        """Take what was committed; waits while too much is waiting already."""
+        await self._room.wait()
+        name = (workspace_id, committed.slot)
+        fold = self._waiting.get(name)
+        if fold is not None and fold.upto != committed.first - 1:
+            fold = None  # another worker had this slot in between; what it left out is caught up with
+        if fold is None:
+            fold = self._waiting[name] = Fold(committed.slot, committed.first - 1)
+        fold.add(committed)
+        self._clicks += len(committed.clicks)
+        if self._clicks >= MAX_CLICKS:
+            self._due.set()
+        if self._clicks >= WAITING_CLICKS:
+            self._room.clear()
+
+    async def keep(self) -> None:
+        """Fold for ever. While MongoDB is away the clicks wait in the ledger, where readers find them."""
+        while True:
+            await self._pause()
+            try:
+                await self.fold()
+                await self._catch_up()
+            except Moved as moved:
+                _log.info("another worker folds as well, what it leaves is caught up with: %s", moved)
+            except Unavailable as error:
+                self._counts.folds_failed += 1
+                _log.warning("clicks are not folded, readers read them one by one: %s", error)
+
+    async def fold(self) -> None:
+        """Fold everything that is waiting. What fails is caught up with from the ledger later on."""
+        self._due.clear()
+        while self._waiting:
+            name = next(iter(self._waiting))
+            fold = self._waiting.pop(name)
+            try:
+                await self._commit(name[0], fold)
+            finally:
+                self._clicks -= fold.clicks
+                if self._clicks < WAITING_CLICKS:
+                    self._room.set()
+
+    async def _commit(self, workspace_id: str, fold: Fold) -> None:
+        try:
+            await self._folds.commit(workspace_id, fold)
+        except Moved:
+            await self._catch_up_with(workspace_id, fold.slot, fold.after)
+            await self._folds.commit(workspace_id, fold)
+        self._counts.clicks_folded += fold.clicks
+
+    async def _catch_up(self) -> None:
+        """Fold what nobody else does: clicks of workers that are gone, or from before there were roll-ups."""
+        now = time.monotonic()
+        if now - self._looked_at < LAG_SECONDS:
+            return
+        self._looked_at = now
+        before, self._lagging = self._lagging, {}
+        for lag in await self._folds.lagging():
+            name = (lag.workspace_id, lag.slot)
+            if before.get(name) == lag.folded and name not in self._waiting:
+                await self._catch_up_with(*name, lag.head)
+            else:
+                self._lagging[name] = lag.folded
+
+    async def _catch_up_with(self, workspace_id: str, slot: int, upto: int) -> None:
+        """Fold the clicks of a feed up to one, from the ledger."""
+        while clicks := await self._folds.unfolded(workspace_id, slot, upto=upto, limit=READ_CLICKS):
+            fold = Fold(slot, clicks[0].seq - 1)
+            fold.add(ClicksCommitted(slot, clicks[0].seq, clicks[-1].seq, tuple(clicks)))
+            await self._folds.commit(workspace_id, fold)
+            self._counts.clicks_folded += fold.clicks
+
+    async def _pause(self) -> None:
+        """Wait until enough clicks have come in, or long enough."""
+        try:
+            async with asyncio.timeout(FOLD_SECONDS):
+                await self._due.wait()
+        except TimeoutError:
+            return

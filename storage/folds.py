@@ -1,0 +1,157 @@
+"""Folding: stretches of feeds become roll-ups, each exactly once."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from pymongo import InsertOne, ReplaceOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from domain import folds, rollups
+from domain.clicks import Click
+from domain.dimensions import Dimension
+from domain.folds import Fold, Lag, Moved, Tables
+from domain.rollups import HOURS, WHOLE_DAY, Group, Key, Scope, Table
+from storage import codec, mongo
+from storage import rollups as readers
+
+_SECONDS: Final = 10
+"""Budget of one fold."""
+_AT_ONCE: Final = 64
+"""Documents that are worked on before others get their turn in this process."""
+_OUTGROWN: Final = 20_000
+"""Scopes that are remembered to have outgrown their document of a day; forgetting one costs one reading."""
+_LINK: Final = rollups.FIELDS[Dimension.LINK]
+
+Additions = dict[str, dict[int, Table]]
+"""What a document gets: by dimension, by hour."""
+Daily = dict[tuple[Scope, int], dict[int, Tables]]
+"""What scopes get on a day (its first hour), by hour of the day."""
+
+
+class Folds:
+    """Commits folds; see docs/decisions/roll-ups.md for what makes each count once."""
+
+    def __init__(self, database: mongo.Database) -> None:
+        self._database = database
+        self._outgrown: set[bytes] = set()
+
+    async def commit(self, workspace_id: str, fold: Fold) -> None:
+        """Fold, in one transaction; once that has happened doing it again changes nothing.
+
+        Raises:
+            Moved: the roll-ups of this feed do not end where the fold begins.
+            Unavailable: MongoDB did not answer; whether it has happened shows when it is tried again.
+        """
+
+        async def work(session: AsyncClientSession) -> None:
+            if await self._advance(workspace_id, fold, session):
+                await self._store(workspace_id, fold, session)
+
+        try:
+            await mongo.transaction(self._database, work, seconds=_SECONDS)
+        except DuplicateKeyError as error:
+            raise Moved(f"feed {workspace_id}/{fold.slot} is being folded by another worker") from error
+
+    async def lagging(self) -> list[Lag]:
+        """Every feed of every workspace whose roll-ups lag."""
+        with mongo.answering():
+            cursor = await self._database.feeds.aggregate(readers.lagging({}))
+            return [readers.lag(document) async for document in cursor]
+
+    async def unfolded(self, workspace_id: str, slot: int, *, upto: int, limit: int) -> Sequence[Click]:
+        """The first clicks of a feed that the roll-ups do not have, in seq order, up to the seq `upto`."""
+        with mongo.answering():
+            end = await self._database.folded.find_one({"_id": f"{workspace_id}/{slot}"})
+            behind = 0 if end is None else end["seq"]
+            query = {"workspace_id": workspace_id, "slot": slot, "seq": {"$gt": behind, "$lte": upto}}
+            documents = await self._database.clicks.find(query).sort("seq", 1).limit(limit).to_list()
+        return [codec.to_value(document, Click) for document in documents]
+
+    async def _advance(self, workspace_id: str, fold: Fold, session: AsyncClientSession) -> bool:
+        """Take the stretch; false when it was folded before. Two who take it at once conflict."""
+        ends = self._database.folded
+        name = f"{workspace_id}/{fold.slot}"
+        found = await ends.find_one({"_id": name}, session=session)
+        seq = 0 if found is None else found["seq"]
+        if seq == fold.upto:
+            return False
+        if seq != fold.after:
+            raise Moved(f"the roll-ups of {name} end at {seq}, not at {fold.after}")
+        change = {"$set": {"seq": fold.upto, "workspace_id": workspace_id}}
+        await ends.update_one({"_id": name}, change, upsert=True, session=session)
+        return True
+
+    async def _store(self, workspace_id: str, fold: Fold, session: AsyncClientSession) -> None:
+        daily: Daily = {}
+        for scope, hour, tables in fold.tables():
+            daily.setdefault((scope, hour - hour % HOURS), {})[hour % HOURS] = tables
+        await asyncio.sleep(0)
+        small: dict[bytes, Additions] = {}
+        large: dict[bytes, Additions] = {}
+        keys = {each: _key(workspace_id, each[0], Group.SMALL, each[1], fold.slot) for each in daily}
+        kept = await self._kept((key for key in keys.values() if key not in self._outgrown), session)
+        for (scope, day), hours in daily.items():
+            key = keys[scope, day]
+            if key in self._outgrown or _bytes(kept.get(key)) + folds.size(hours) > folds.SMALL_BYTES:
+                self._remember(key)
+                large.update(_split(rollups.digest(workspace_id, scope), day, hours, fold.slot))
+            else:
+                small[key] = folds.by_field(hours)
+        await self._write(small, kept, session)
+        await self._write(large, await self._kept(large, session), session)
+
+    async def _kept(self, keys: Iterable[bytes], session: AsyncClientSession) -> dict[bytes, mongo.Document]:
+        wanted = list(keys)
+        if not wanted:
+            return {}
+        found = self._database.rollups.find({"_id": {"$in": wanted}}, session=session, batch_size=100_000)
+        return {document["_id"]: document async for document in found}
+
+    async def _write(
+        self,
+        additions: dict[bytes, Additions],
+        kept: dict[bytes, mongo.Document],
+        session: AsyncClientSession,
+    ) -> None:
+        writes: list[InsertOne[mongo.Document] | ReplaceOne[mongo.Document]] = []
+        for number, (key, fields) in enumerate(additions.items(), 1):
+            before = kept.get(key)
+            after = dict(before or {"_id": key})
+            for field, hours in fields.items():
+                after[field] = folds.merged(after.get(field), hours)
+            writes.append(InsertOne(after) if before is None else ReplaceOne({"_id": key}, after))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if writes:
+            await self._database.rollups.bulk_write(writes, session=session, ordered=False)
+
+    def _remember(self, key: bytes) -> None:
+        if len(self._outgrown) >= _OUTGROWN:
+            self._outgrown.clear()
+        self._outgrown.add(key)
+
+
+def _split(scope: bytes, day: int, hours: dict[int, Tables], slot: int) -> dict[bytes, Additions]:
+    """What the documents of a day, and of each of its hours, get; tables by LINK in their parts."""
+    found: dict[bytes, Additions] = {}
+
+    def take(group: Group, of_links: Group, bucket: int, hour: int, tables: Tables) -> None:
+        rest = {field: {hour: table} for field, table in tables.items() if field != _LINK}
+        found[Key(scope, group, bucket, 0, slot).packed()] = rest
+        for part, table in folds.parts(tables.get(_LINK, {})).items():
+            found[Key(scope, of_links, bucket, part, slot).packed()] = {_LINK: {hour: table}}
+
+    take(Group.DAY, Group.DAY_LINKS, day, WHOLE_DAY, folds.daily(hours))
+    for hour, tables in hours.items():
+        take(Group.HOUR, Group.HOUR_LINKS, day + hour, hour, tables)
+    return found
+
+
+def _key(workspace_id: str, scope: Scope, group: Group, bucket: int, slot: int) -> bytes:
+    return Key(rollups.digest(workspace_id, scope), group, bucket, 0, slot).packed()
+
+
+def _bytes(document: mongo.Document | None) -> int:
+    return sum(len(kept) for kept in (document or {}).values())

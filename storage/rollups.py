@@ -1,0 +1,182 @@
+"""Roll-ups as analytics reads them: documents of whole hours, and the clicks that are not folded in yet."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import OperationFailure
+from pymongo.read_concern import ReadConcern
+
+from domain import folds, rollups
+from domain.clicks import Click
+from domain.dimensions import Dimension
+from domain.folds import Lag
+from domain.rollups import HOURS, WHOLE_DAY, Asked, Group, Key, ScopeKind, Table
+from storage import codec, mongo
+
+_ATTEMPTS: Final = 5
+_SNAPSHOT_UNAVAILABLE: Final = 246
+"""The collection was made or its indexes were built a moment ago: the next snapshot has it."""
+_LINK: Final = rollups.FIELDS[Dimension.LINK]
+_OF_SCOPES: Final = {
+    ScopeKind.LINK: "link_id",
+    ScopeKind.CAMPAIGN: "campaign_id",
+    ScopeKind.TEMPLATE: "template_id",
+    ScopeKind.TAG: "tags",
+}
+
+
+class _Question:
+    """One question, the documents that answer it, and its answer so far."""
+
+    def __init__(self, workspace_id: str, asked: Asked) -> None:
+        self.asked = asked
+        self.scope = rollups.digest(workspace_id, asked.scope)
+        self.answer: Table = {}
+        first, end = asked.first_hour, asked.end_hour
+        first_day, end_day = -(-first // HOURS) * HOURS, end // HOURS * HOURS
+        self._days = range(first_day, end_day) if first_day < end_day and not asked.minutes else range(0)
+
+    def spans(self) -> Iterator[tuple[bytes, bytes]]:
+        """Where its documents stand: whole days by the day, what is left at both ends by the hour."""
+        first, end = self.asked.first_hour, self.asked.end_hour
+        by_link = self.asked.field == _LINK
+        days, hours = (Group.DAY_LINKS, Group.HOUR_LINKS) if by_link else (Group.DAY, Group.HOUR)
+        yield rollups.span(self.scope, Group.SMALL, first // HOURS * HOURS, end)
+        if not self._days:
+            yield rollups.span(self.scope, hours, first, end)
+            return
+        yield rollups.span(self.scope, days, self._days.start, self._days.stop)
+        yield rollups.span(self.scope, hours, first, self._days.start)
+        yield rollups.span(self.scope, hours, self._days.stop, end)
+
+    def take(self, key: Key, kept: bytes) -> None:
+        """Count what a document holds, as far as it is asked for."""
+        for hour, table in rollups.decode(kept).items():
+            if key.group is Group.SMALL:
+                self.take_hour(key.bucket + hour, table)
+            elif hour == WHOLE_DAY:
+                if key.bucket in self._days:
+                    self._add(key.bucket, table, WHOLE_DAY)
+            elif key.bucket not in self._days:
+                self.take_hour(key.bucket, table)
+
+    def take_hour(self, hour: int, table: Table) -> None:
+        """Count one hour."""
+        if self.asked.first_hour <= hour < self.asked.end_hour:
+            self._add(hour, table, hour)
+
+    def _add(self, bucket: int, table: Table, hour: int) -> None:
+        if self.asked.field != rollups.TIME:
+            rollups.added(self.answer, table)
+            return
+        for part, counts in table.items():
+            if hour == WHOLE_DAY:
+                at = bucket * 4 + int(part)
+            else:
+                at = bucket * 60 + int(part) if self.asked.minutes else bucket * 4 + int(part) // 15
+            rollups.add(self.answer, str(at), counts)
+
+
+class Rollups:
+    """Answers questions from one snapshot of roll-ups, their ends (`folded`) and the clicks behind those."""
+
+    def __init__(self, database: mongo.Database) -> None:
+        self._client = database.client
+        snapshot = ReadConcern("snapshot")
+        self._rollups = database.get_collection("rollups", read_concern=snapshot)
+        self._feeds = database.get_collection("feeds", read_concern=snapshot)
+        self._clicks = database.get_collection("clicks", read_concern=snapshot)
+
+    async def read(self, workspace_id: str, asked: Sequence[Asked]) -> list[Mapping[str, rollups.Counts]]:
+        """See domain.rollups.Rollups; at most three round trips, however much is asked."""
+        attempt = 1
+        while True:
+            questions = [_Question(workspace_id, each) for each in asked]
+            try:
+                with mongo.answering():
+                    async with self._client.start_session(snapshot=True) as session:
+                        await self._answer(workspace_id, questions, session)
+            except OperationFailure as error:
+                if error.code != _SNAPSHOT_UNAVAILABLE or attempt == _ATTEMPTS:
+                    raise
+                attempt += 1
+            else:
+                return [each.answer for each in questions]
+
+    async def _answer(
+        self, workspace_id: str, questions: Sequence[_Question], session: AsyncClientSession
+    ) -> None:
+        wanted = [each for each in questions if each.asked.first_hour < each.asked.end_hour]
+        if not wanted:
+            return
+        of_scopes: dict[bytes, list[_Question]] = {}
+        for each in wanted:
+            of_scopes.setdefault(each.scope, []).append(each)
+        lags = await self._lags(workspace_id, session)
+        for document in await self._documents(wanted, session):
+            key = rollups.unpacked(document["_id"])
+            for question in of_scopes[key.scope]:
+                kept = document.get(question.asked.field)
+                if kept is not None:
+                    question.take(key, kept)
+        if lags:
+            clicks = await self._tail(workspace_id, lags, wanted, session)
+            for scope, hour, tables in folds.counted(clicks).tables():
+                for question in of_scopes.get(rollups.digest(workspace_id, scope), ()):
+                    question.take_hour(hour, tables.get(question.asked.field, {}))
+
+    async def _lags(self, workspace_id: str, session: AsyncClientSession) -> list[Lag]:
+        cursor = await self._feeds.aggregate(lagging({"workspace_id": workspace_id}), session=session)
+        return [lag(document) async for document in cursor]
+
+    async def _documents(
+        self, questions: Iterable[_Question], session: AsyncClientSession
+    ) -> list[mongo.Document]:
+        spans = {span for each in questions for span in each.spans() if span[0] < span[1]}
+        ranges = [{"_id": {"$gte": first, "$lt": end}} for first, end in sorted(spans)]
+        fields = {each.asked.field: 1 for each in questions}
+        found = self._rollups.find({"$or": ranges}, fields, session=session, batch_size=10_000)
+        return await found.to_list()
+
+    async def _tail(
+        self,
+        workspace_id: str,
+        lags: Iterable[Lag],
+        questions: Iterable[_Question],
+        session: AsyncClientSession,
+    ) -> list[Click]:
+        """The clicks behind the ends of the roll-ups that may be asked for."""
+        stretches = [
+            {"workspace_id": workspace_id, "slot": each.slot, "seq": {"$gt": each.folded, "$lte": each.head}}
+            for each in lags
+        ]
+        query: dict[str, Any] = {"$or": stretches, **_of(questions)}
+        found = self._clicks.find(query, session=session, batch_size=100_000)
+        return [codec.to_value(document, Click) async for document in found]
+
+
+def lagging(match: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The stages that find feeds whose roll-ups lag."""
+    ends = {"from": "folded", "localField": "_id", "foreignField": "_id", "as": "folded"}
+    return [
+        {"$match": match},
+        {"$lookup": ends},
+        {"$set": {"folded": {"$ifNull": [{"$first": "$folded.seq"}, 0]}}},
+        {"$match": {"$expr": {"$gt": ["$seq", "$folded"]}}},
+    ]
+
+
+def lag(document: Mapping[str, Any]) -> Lag:
+    """The lag of a feed that was found so."""
+    return Lag(document["workspace_id"], document["slot"], document["folded"], document["seq"])
+
+
+def _of(questions: Iterable[_Question]) -> dict[str, Any]:
+    """Which clicks are in the scopes that are asked for."""
+    values: dict[ScopeKind, set[str]] = {}
+    for each in questions:
+        values.setdefault(each.asked.scope.kind, set()).add(each.asked.scope.id)
+    if ScopeKind.WORKSPACE in values:
+        return {}
+    return {"$and": [{"$or": [{_OF_SCOPES[kind]: {"$in": sorted(ids)}} for kind, ids in values.items()]}]}

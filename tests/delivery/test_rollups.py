@@ -1,0 +1,298 @@
+"""Roll-ups count every committed click once, whoever folds and whenever; readers see all of them."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from app.services import Services
+from delivery import folds as folding
+from delivery.counts import Counts
+from delivery.folds import Folding
+from domain import folds, journals, rollups
+from domain.attributes import Scalar
+from domain.clicks import Click, ClickKind, ClicksCommitted
+from domain.dimensions import Dimension
+from domain.folds import Fold, Moved
+from domain.rollups import ATTRIBUTE_MARK, FIELDS, OTHERS, TIME, WORKSPACE, Asked, Scope, ScopeKind
+from domain.utm import Utm
+from domain.visits import Belonging, Outcome, Purpose, VisitRecord
+from storage.folds import Folds
+from storage.ledgers import Ledger
+from storage.rollups import Rollups
+from tests.delivery.workers import LINK, committed, new_id, stretch, visit
+
+WORKSPACE_ID = visit().workspace_id
+MIDNIGHT_MS = int(datetime(2026, 3, 29, tzinfo=UTC).timestamp() * 1000)
+FIRST_HOUR = MIDNIGHT_MS // rollups.HOUR_MS
+LINKS = [new_id("lnk") for _ in range(3)]
+CAMPAIGNS = [new_id("cmp") for _ in range(2)]
+AGENTS = [visit().agent, "curl/8.0", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"]
+SEGMENTS: dict[Scalar, str] = {"smb": "smb", "big": "big", 5: "5", True: "true"}
+HOSTILE = ["$gt", "a.b", "nul\0byte", "", "x" * 300, "🦊", OTHERS, "segment\x1fsmb"]
+
+
+def some_visit(dice: random.Random) -> VisitRecord:
+    """A visit within three days, of anybody, anywhere, also with values that databases dislike."""
+    segment: Scalar = dice.choice(list(SEGMENTS))
+    template_id = dice.choice([None, new_id("tpl")])
+    belonging = Belonging(dice.choice([None, *CAMPAIGNS]), template_id, (("segment", segment),))
+    return visit(
+        at_ms=MIDNIGHT_MS + dice.randrange(3 * 24 * rollups.HOUR_MS),
+        link_id=dice.choice(LINKS),
+        outcome=dice.choice([Outcome.REDIRECT] * 6 + [Outcome.EXPIRED]),
+        purpose=dice.choice([Purpose.FOLLOW] * 6 + [Purpose.HEAD, Purpose.PREFETCH]),
+        agent=dice.choice(AGENTS),
+        visitor=dice.choice([b"", b"one", b"two", b"three"]),
+        country=dice.choice(["", "DE", "FR"]),
+        city=dice.choice(["", "Köln", *HOSTILE]),
+        referrer=dice.choice(HOSTILE),
+        tags=tuple(dice.sample(["a", "b", "$c.d"], dice.randrange(4))),
+        variant=dice.choice([None, "A"]),
+        rule=dice.choice([None, "EU"]),
+        utm=(dice.choice([None, "mail"]), None, None, None, None),
+        belonging=journals.belonging(dice.choice([belonging, Belonging()])),
+    )
+
+
+def values_of(click: Click, dimension: Dimension) -> list[str]:
+    """What a click counts as, by the contract's own words."""
+    match dimension:
+        case Dimension.LINK:
+            found: Iterable[str | None] = [click.link_id]
+        case Dimension.CAMPAIGN:
+            found = [click.campaign_id]
+        case Dimension.TEMPLATE:
+            found = [click.template_id]
+        case Dimension.TAG:
+            found = click.tags
+        case Dimension.ATTRIBUTE:
+            found = [f"{path}{ATTRIBUTE_MARK}{SEGMENTS[value]}" for path, value in click.attributes]
+        case _ if dimension.startswith("UTM_"):
+            found = [getattr(click.utm, dimension.removeprefix("UTM_").lower())]
+        case _:
+            found = [getattr(click, dimension.lower())]
+    return [value[:200] for value in found if value is not None]
+
+
+def brute_force(
+    clicks: Sequence[Click], asked: Asked, dimension: Dimension | None
+) -> dict[str, Counter[str]]:
+    """The answer, counted one by one."""
+    start = timedelta(hours=asked.first_hour)
+    answer: dict[str, Counter[str]] = {}
+    for click in clicks:
+        since = click.at - datetime(1970, 1, 1, tzinfo=UTC)
+        members: dict[ScopeKind, Sequence[str | None]] = {
+            ScopeKind.WORKSPACE: [""],
+            ScopeKind.LINK: [click.link_id],
+            ScopeKind.CAMPAIGN: [click.campaign_id],
+            ScopeKind.TEMPLATE: [click.template_id],
+            ScopeKind.TAG: click.tags,
+        }
+        inside = start <= since < timedelta(hours=asked.end_hour)
+        if (
+            click.outcome is not Outcome.REDIRECT
+            or asked.scope.id not in members[asked.scope.kind]
+            or not inside
+        ):
+            continue
+        step = timedelta(minutes=1 if asked.minutes else 15)
+        for value in [str(since // step)] if dimension is None else values_of(click, dimension):
+            counts = answer.setdefault(value, Counter())
+            counts[click.kind] += 1
+            counts["unique"] += click.unique
+    return answer
+
+
+def shown(found: dict[str, rollups.Counts]) -> dict[str, Counter[str]]:
+    """An answer of the store in the words of `brute_force`."""
+    answer: dict[str, Counter[str]] = {}
+    for value, counts in found.items():
+        answer[value] = +Counter({str(kind): count for kind, count in rollups.by_kind(counts).items()})
+        answer[value]["unique"] += rollups.uniques(counts)
+    return {value: +counts for value, counts in answer.items()}
+
+
+def questions(dice: random.Random) -> list[tuple[Asked, Dimension | None]]:
+    """Every dimension, and time in quarters and minutes, of random scopes over random hours."""
+    made = []
+    for dimension in [*FIELDS, None, None]:
+        scopes = [
+            WORKSPACE,
+            Scope(ScopeKind.LINK, dice.choice(LINKS)),
+            Scope(ScopeKind.CAMPAIGN, dice.choice(CAMPAIGNS)),
+            Scope(ScopeKind.TAG, dice.choice(["a", "$c.d"])),
+        ]
+        first = FIRST_HOUR + dice.randrange(-5, 70)
+        end = first + dice.choice([1, 5, 24, 49, 80])
+        minutes = dimension is None and dice.random() < 0.5
+        field = TIME if dimension is None else FIELDS[dimension]
+        asked = scopes[:1] + scopes[2:] if dimension is Dimension.LINK else scopes
+        made += [(Asked(scope, field, first, end, minutes), dimension) for scope in asked]
+    return made
+
+
+async def assert_exact(opened: Services, clicks: Sequence[Click], dice: random.Random) -> None:
+    """Everything that can be asked is what counting one by one gives."""
+    asked = questions(dice)
+    answers = await Rollups(opened.database).read(WORKSPACE_ID, [each for each, _ in asked])
+    for (each, dimension), answer in zip(asked, answers, strict=True):
+        expected = {value: +counts for value, counts in brute_force(clicks, each, dimension).items()}
+        assert shown(dict(answer)) == expected, (each, dimension)
+
+
+async def fold_all(opened: Services) -> None:
+    """Fold whatever is not folded yet, in pieces of 70 clicks."""
+    store = Folds(opened.database)
+    for lag in await store.lagging():
+        while clicks := await store.unfolded(lag.workspace_id, lag.slot, upto=lag.head, limit=70):
+            await store.commit(lag.workspace_id, fold_of(clicks))
+
+
+def fold_of(clicks: Sequence[Click]) -> Fold:
+    first, last = clicks[0], clicks[-1]
+    fold = Fold(first.slot, first.seq - 1)
+    fold.add(ClicksCommitted(first.slot, first.seq, last.seq, tuple(clicks)))
+    return fold
+
+
+@pytest.mark.parametrize(("seed", "small_bytes"), [(1, folds.SMALL_BYTES), (2, 0), (3, 1_500)])
+async def test_every_figure_is_what_counting_gives(
+    opened: Services, ledger: Ledger, seed: int, small_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CL-14, GQ-13: random clicks, late ones, several slots; folded, half folded and not folded at all.
+
+    Whether scopes stay in the document of their day or outgrow it changes no figure.
+    """
+    monkeypatch.setattr(folds, "SMALL_BYTES", small_bytes)
+    dice = random.Random(seed)
+    clicks: list[Click] = []
+    for slot in (0, 1, 0, 1):
+        clicks += await committed(ledger, *(some_visit(dice) for _ in range(100)), slot=slot)
+        await assert_exact(opened, clicks, dice)
+        await fold_all(opened)
+        await assert_exact(opened, clicks, dice)
+    clicks += await committed(ledger, *(some_visit(dice) for _ in range(50)), slot=0)
+    await assert_exact(opened, clicks, dice)
+
+
+async def test_a_fold_counts_once_however_often_it_is_tried(opened: Services, ledger: Ledger) -> None:
+    """CL-06: the same stretch folded three times, also by two workers at once, counts once."""
+    clicks = await committed(ledger, *(visit(visitor=str(each).encode()) for each in range(10)))
+    for _ in range(3):
+        await asyncio.gather(
+            *(Folds(opened.database).commit(WORKSPACE_ID, fold_of(clicks)) for _ in range(3)),
+            return_exceptions=True,
+        )
+    hour = visit().at_ms // rollups.HOUR_MS
+    (found,) = await Rollups(opened.database).read(WORKSPACE_ID, [Asked(WORKSPACE, TIME, hour - 1, hour + 1)])
+    assert rollups.total(found.values()) == [10, 10]
+
+
+async def test_a_fold_that_begins_elsewhere_is_refused(opened: Services, ledger: Ledger) -> None:
+    """What lies between the end of the roll-ups and a fold would be lost for good."""
+    clicks = await committed(ledger, *(visit() for _ in range(10)))
+    store = Folds(opened.database)
+    with pytest.raises(Moved):
+        await store.commit(WORKSPACE_ID, fold_of(clicks[5:]))
+    await store.commit(WORKSPACE_ID, fold_of(clicks[:5]))
+    with pytest.raises(Moved):
+        await store.commit(WORKSPACE_ID, fold_of(clicks[3:]))
+    assert await opened.database.folded.find({}).to_list() == [
+        {"_id": f"{WORKSPACE_ID}/0", "workspace_id": WORKSPACE_ID, "seq": 5}
+    ]
+
+
+async def test_what_a_worker_left_behind_is_folded(
+    opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CL-13: clicks of a worker that died before its fold, and of no worker at all, get into the roll-ups."""
+    monkeypatch.setattr(folding, "LAG_SECONDS", 0.0)
+    await committed(ledger, *(visit() for _ in range(7)))
+    later = await committed(ledger, visit(), visit())
+    worker = Folding(Folds(opened.database), Counts())
+    await worker.put(WORKSPACE_ID, ClicksCommitted(0, later[0].seq, later[-1].seq, tuple(later)))
+    await worker.fold()
+    assert [each["seq"] async for each in opened.database.folded.find({})] == [9]
+    await committed(ledger, *(visit() for _ in range(4)), slot=1)
+    await worker._catch_up()
+    await worker._catch_up()
+    assert {each["_id"]: each["seq"] async for each in opened.database.folded.find({})} == {
+        f"{WORKSPACE_ID}/0": 9,
+        f"{WORKSPACE_ID}/1": 4,
+    }
+    hour = visit().at_ms // rollups.HOUR_MS
+    (found,) = await Rollups(opened.database).read(WORKSPACE_ID, [Asked(WORKSPACE, TIME, hour - 1, hour + 1)])
+    assert rollups.total(found.values())[0] == 13
+
+
+async def test_a_full_table_keeps_its_totals(
+    opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever visitors invent, no document grows for ever: what has no room counts among OTHERS."""
+    monkeypatch.setattr(folds, "SMALL_BYTES", 0)
+    monkeypatch.setattr(folds, "TABLE_BYTES", 400)
+    for part in range(3):
+        await committed(ledger, *(visit(referrer=f"site-{part}-{each}.example") for each in range(50)))
+        await fold_all(opened)
+    hour = visit().at_ms // rollups.HOUR_MS
+    field = FIELDS[Dimension.REFERRER]
+    (found,) = await Rollups(opened.database).read(
+        WORKSPACE_ID, [Asked(WORKSPACE, field, hour - 1, hour + 1)]
+    )
+    assert rollups.total(found.values())[0] == 150
+    assert found[OTHERS][0] > 100
+    async for document in opened.database.rollups.find({}):
+        assert all(len(kept) < 500 for kept in document.values())
+
+
+async def test_workspaces_do_not_see_each_other(opened: Services, ledger: Ledger) -> None:
+    """The same link and tag in another workspace is another scope, folded or not."""
+    other = new_id("ws")
+    belongs: dict[str, Any] = {"tags": ("vip",), "country": "DE"}
+    for workspace_id in (WORKSPACE_ID, other, other):
+        piece = stretch(visit(workspace_id=workspace_id, **belongs))
+        await ledger.offset_of(piece.journal_id)
+        await ledger.commit(piece, 0)
+    hour = visit().at_ms // rollups.HOUR_MS
+    scopes = [WORKSPACE, Scope(ScopeKind.TAG, "vip"), Scope(ScopeKind.LINK, LINK)]
+    asked = [Asked(scope, FIELDS[Dimension.COUNTRY], hour - 1, hour + 1) for scope in scopes]
+    for _ in range(2):
+        mine = await Rollups(opened.database).read(WORKSPACE_ID, asked)
+        theirs = await Rollups(opened.database).read(other, asked)
+        assert [each["DE"][0] for each in mine] == [1, 1, 1]
+        assert [each["DE"][0] for each in theirs] == [2, 2, 2]
+        await fold_all(opened)
+
+
+def test_kinds_are_counted_apart() -> None:
+    """A row holds people, the unique ones of them, and each other kind in its place."""
+    clicks = [
+        msgspec.structs.replace(CLICK, kind=kind, unique=unique)
+        for kind, unique in [(ClickKind.HUMAN, True), (ClickKind.HUMAN, False), (ClickKind.HEAD, False)]
+    ]
+    (tables,) = [tables for scope, _, tables in folds.counted(clicks).tables() if scope == WORKSPACE]
+    assert tables["c"] == {"DE": [2, 1, 0, 0, 0, 1]}
+    assert rollups.by_kind(tables["c"]["DE"]) == {ClickKind.HUMAN: 2, ClickKind.HEAD: 1}
+
+
+CLICK = Click(
+    id="clk_1",
+    workspace_id=WORKSPACE_ID,
+    slot=0,
+    seq=1,
+    at=datetime(2026, 3, 29, tzinfo=UTC),
+    link_id=LINK,
+    link_version=1,
+    outcome=Outcome.REDIRECT,
+    kind=ClickKind.HUMAN,
+    unique=True,
+    country="DE",
+    utm=Utm(),
+)
