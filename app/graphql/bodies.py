@@ -9,6 +9,8 @@ from app.graphql.negotiation import JSON
 from domain.errors import ApiError, BadRequest
 
 MAX_BYTES: Final = 1024 * 1024
+MAX_BULK_BYTES: Final = 11 * 1024 * 1024
+"""With a key: the rows of a bulk call, 10 MiB, and what stands around them."""
 BODY_SECONDS: Final = 10.0
 
 

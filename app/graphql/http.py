@@ -1,5 +1,6 @@
 """GraphQL over HTTP: POST and GET /graphql (https://graphql.github.io/graphql-over-http/draft)."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
@@ -16,6 +17,7 @@ from app.graphql.payloads import Call
 from app.graphql.sse import Streams
 from domain.errors import ApiError, BadRequest, Forbidden
 
+_LARGE_BYTES: Final = 128 * 1024
 _METHODS: Final = {"GET", "POST"}
 _PARAMETERS: Final = ("query", "operationName", "variables", "extensions")
 
@@ -47,7 +49,8 @@ class Http:
         streams: sends event streams.
         origins: pages that may call.
         request_ids: makes the id of each request.
-        max_body_bytes: the largest body.
+        max_body_bytes: the largest body without a key.
+        max_bulk_bytes: the largest body with a key.
         body_seconds: how long a body may take to arrive.
     """
 
@@ -60,6 +63,7 @@ class Http:
         *,
         request_ids: Callable[[], str],
         max_body_bytes: int = bodies.MAX_BYTES,
+        max_bulk_bytes: int = bodies.MAX_BULK_BYTES,
         body_seconds: float = bodies.BODY_SECONDS,
     ) -> None:
         self._graph = graph
@@ -68,6 +72,8 @@ class Http:
         self._origins = origins
         self._request_ids = request_ids
         self._max_body_bytes = max_body_bytes
+        self._max_bulk_bytes = max_bulk_bytes
+        self._reading = asyncio.Semaphore(1)
         self._body_seconds = body_seconds
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -79,7 +85,7 @@ class Http:
             key = self._key(scope, headers)
             viewer = None if key is None else await self._authentication.viewer(key)
             idempotency_key = idempotency.header_key(scope["headers"])
-            call = await self._call(scope, headers, receive)
+            call = await self._call(scope, headers, receive, keyed=viewer is not None)
             admission = _admission(scope["method"], wanted)
             started = await self._graph.start(call, viewer, request_id, admission, idempotency_key)
             if started.is_subscription or wanted.json is None:
@@ -118,11 +124,15 @@ class Http:
         self._graph.require_key(key)
         return key
 
-    async def _call(self, scope: Any, headers: Mapping[bytes, bytes], receive: Any) -> Call:
+    async def _call(self, scope: Any, headers: Mapping[bytes, bytes], receive: Any, *, keyed: bool) -> Call:
         if scope["method"] == "GET":
             return payloads.call_of(_parameters(scope["query_string"]))
-        body = await bodies.read(headers, receive, max_bytes=self._max_body_bytes, seconds=self._body_seconds)
-        return payloads.call_of(payloads.decode(body))
+        limit = self._max_bulk_bytes if keyed else self._max_body_bytes
+        body = await bodies.read(headers, receive, max_bytes=limit, seconds=self._body_seconds)
+        if len(body) < _LARGE_BYTES:
+            return payloads.call_of(payloads.decode(body))
+        async with self._reading:  # megabytes take long to read: beside the others, and one after the other
+            return payloads.call_of(await asyncio.to_thread(payloads.decode, body))
 
 
 def _parameters(query_string: bytes) -> dict[str, Any]:
