@@ -1,6 +1,7 @@
 """Matches: what conditions on named values ask of them, be they texts, numbers or truths."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -123,8 +124,10 @@ def written(value: Scalar) -> str:
 
 
 def _bound(given: Any, name: str) -> float:
-    if not isinstance(given, int | float) or isinstance(given, bool) or not math.isfinite(given):
+    if not isinstance(given, int | float) or isinstance(given, bool):
         raise refused(f"{str(given)[:50]!r} is no number.", name)
+    if not abs(given) <= sys.float_info.max:  # nor is NaN; integers of JSON may have any length
+        raise refused("The number is too large.", name)
     return float(given)
 
 

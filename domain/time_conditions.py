@@ -34,6 +34,8 @@ class Time(Asked, frozen=True):
         if not isinstance(given, Mapping):
             raise refused("This is an object with days, from, to and timezone.")
         days = given.get("days")
+        if days is not None and not isinstance(days, list):
+            raise refused('Days are a list such as ["SAT", "SUN"].', "days")
         days = list(Weekday) if days is None else [_weekday(each, place) for place, each in enumerate(days)]
         if not days:
             raise refused("There is no day, so nothing would match; give one or leave it out.", "days")

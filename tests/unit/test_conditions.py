@@ -113,6 +113,8 @@ def test_conditions_are_kept_in_one_form(given_one: Json, kept: Json) -> None:
         ({"clicks": {"lt": 0}}, ("clicks", "lt")),
         ({"all": []}, ("all",)),
         ({"all": [{"percent": 1}, {"not": {"country": ["??"]}}]}, ("all", "1", "not", "country", "0")),
+        ({"time": {"days": 3}}, ("time", "days")),  # only files can give this: GraphQL has types
+        ({"query": {"name": "a", "gte": 10**400}}, ("query", "gte")),
     ],
 )
 def test_what_is_no_condition_is_refused_where_it_stands(given_one: Json, path: tuple[str, ...]) -> None:
