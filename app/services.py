@@ -2,12 +2,13 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
 from app import connections
 from app.connections import Connections, Role
 from app.settings import Settings
+from app.vaults import ThreadVault
 from domain.agents import Agents
 from domain.facts import Known
 from redirect import places
@@ -25,6 +26,7 @@ from storage.keys import MongoKeys
 from storage.link_lists import MongoLinkLists
 from storage.links import MongoLinks
 from storage.revisions import MongoRevisions
+from storage.seats import MongoSeats
 from storage.signals import MongoSignals, RedisSignalNews
 from storage.stats import Stats
 from storage.templates import MongoTemplates
@@ -41,6 +43,8 @@ class Services(Connections):
 
     links: MongoLinks
     link_lists: MongoLinkLists
+    seats: MongoSeats
+    vault: ThreadVault
     campaigns: MongoCampaigns
     templates: MongoTemplates
     uploads: MongoUploads
@@ -62,9 +66,15 @@ class Services(Connections):
 
 
 @asynccontextmanager
+async def _vault() -> AsyncIterator[ThreadVault]:
+    with closing(ThreadVault()) as vault:
+        yield vault
+
+
+@asynccontextmanager
 async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # noqa: A001 - services.open(...) is how it reads
     """Connect `role` and put the stores on top; see connections.open."""
-    async with connections.open(settings, role) as connected:
+    async with connections.open(settings, role) as connected, _vault() as vault:
         database, news = connected.database, connected.redis
         feeds = Feeds(database, secrets.token_bytes)
         hub = Hub(feeds, Listener(news, settings.mongodb_database))
@@ -76,6 +86,8 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             redis=news,
             links=MongoLinks(database),
             link_lists=MongoLinkLists(database),
+            seats=MongoSeats(database),
+            vault=vault,
             campaigns=MongoCampaigns(database),
             templates=MongoTemplates(database),
             uploads=MongoUploads(database),

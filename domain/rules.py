@@ -195,14 +195,26 @@ def full(route: Route) -> Decision:
     return _turned_away(route, Outcome.LIMIT_REACHED)
 
 
-def explain(link: Link, visit: Visit, known: Known) -> tuple[Decision, list[str]]:
+def needs_seat(route: Route, decision: Decision) -> bool:
+    """Whether a person who gets this decision takes one of the link's seats."""
+    sent = decision.outcome is Outcome.REDIRECT and decision.destination is not None
+    return sent and route.seats is not None
+
+
+def explain(link: Link, visit: Visit, known: Known, taken: int = 0) -> tuple[Decision, list[str]]:
     """The decision that `decide` gives for a visit, and a line for each condition: what it saw and answered.
+
+    Args:
+        taken: seats of the link that are taken, where it has a clickLimit.
 
     Raises:
         Damaged: a stored rule is none.
     """
     watched: list[Watched] = []
-    decision = decide(route(link, watched), visit, known)
+    made = route(link, watched)
+    decision = decide(made, visit, known)
+    if needs_seat(made, decision) and taken >= (made.seats or 0):
+        decision = full(made)
     return decision, [each.told() for each in watched]
 
 

@@ -10,7 +10,7 @@ from domain.clicks import ClickKind
 from domain.errors import Unavailable
 from domain.rules import Decision
 from domain.seats import Seats
-from domain.visits import Outcome, Visit
+from domain.visits import Visit
 from redirect.counts import Counts
 from redirect.doors import Doors
 from redirect.responses import Refused, whole
@@ -44,7 +44,7 @@ class Gates:
             Refused: nobody can tell at the moment.
         """
         route = entry.route
-        if route.seats is None or decision.outcome is not Outcome.REDIRECT or decision.destination is None:
+        if route.seats is None or not rules.needs_seat(route, decision):
             return decision
         if not entry.full:
             free = await self._free(route, route.seats, visit)

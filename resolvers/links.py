@@ -2,7 +2,7 @@
 
 import strawberry
 
-from domain import addresses, creations, edits, ids, link_lists, links, paging, texts
+from domain import addresses, creations, drafts, edits, ids, link_lists, links, paging, texts
 from domain.access import Scope
 from domain.errors import Rejected
 from resolvers.outcomes import outcome
@@ -54,13 +54,14 @@ class LinkMutations:
     @strawberry.mutation(description="Make one link.", metadata=_WRITE)
     async def create_link(self, info: Info, input: CreateLinkInput) -> LinkPayload:  # noqa: A002
         """All of it or nothing."""
-        made = await outcome(creations.create(input.to_domain(), await info.context.workbench()))
+        (draft,) = await drafts.sealed([input.to_domain()], info.context.stores.vault)
+        made = await outcome(creations.create(draft, await info.context.workbench()))
         return LinkPayload.of(made, info.context)
 
     @strawberry.mutation(description="Make 1 to 1,000 links, each for itself.", metadata=_WRITE)
     async def create_links(self, info: Info, input: list[CreateLinkInput]) -> LinksPayload:  # noqa: A002
         """Each row succeeds or fails alone."""
-        rows = [row.to_domain() for row in input]
+        rows = await drafts.sealed([row.to_domain() for row in input], info.context.stores.vault)
         made = await outcome(creations.create_many(rows, await info.context.workbench()))
         return LinksPayload.of(made, info.context)
 
@@ -68,7 +69,8 @@ class LinkMutations:
     async def update_link(self, info: Info, input: UpdateLinkInput) -> LinkPayload:  # noqa: A002
         """What is absent stays."""
         bench = await info.context.workbench()
-        changed = await outcome(edits.change(input.id, input.to_domain(), input.seen_version, bench))
+        (draft,) = await drafts.sealed([input.to_domain()], info.context.stores.vault)
+        changed = await outcome(edits.change(input.id, draft, input.seen_version, bench))
         return LinkPayload.of(changed, info.context)
 
     @strawberry.mutation(description="Take a link out of use, keeping it and its figures.", metadata=_WRITE)

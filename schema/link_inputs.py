@@ -41,7 +41,11 @@ class CreateLinkInput:
     forward_query: bool | None = optional("Add the visitor's query parameters; default false.")
     starts_at: DateTime | None = optional("From when on it leads anywhere; default: at once.")
     expires_at: DateTime | None = optional("Until when; default: for good.")
-    fallback: Url | None = optional("Where paused, expired and archived links send people.")
+    click_limit: int | None = optional(
+        "How many people it lets through, never more; default: everybody. Not with the codes 301 and 308."
+    )
+    fallback: Url | None = optional("Where paused, expired, full and archived links send people.")
+    password: str | None = optional("What visitors have to know, 4 to 128 characters; only a hash is kept.")
     campaign_id: strawberry.ID | None = optional("Its campaign, whose UTM defaults and policy apply.")
 
     def to_domain(self) -> Draft:
@@ -70,7 +74,9 @@ class UpdateLinkInput:
     forward_query: bool | None = optional("Add the visitor's query parameters.")
     starts_at: DateTime | None = optional("From when on it leads anywhere.")
     expires_at: DateTime | None = optional("Until when.")
-    fallback: Url | None = optional("Where paused, expired and archived links send people.")
+    click_limit: int | None = optional("How many people it lets through. A higher one opens it again.")
+    fallback: Url | None = optional("Where paused, expired, full and archived links send people.")
+    password: str | None = optional("What visitors have to know; null: nothing.")
     paused: bool | None = optional("Take it out of use for a while.")
     campaign_id: strawberry.ID | None = optional(
         "Its campaign: parameters that it has from its old one go, those of the new one come."

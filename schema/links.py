@@ -17,9 +17,10 @@ from schema.nodes import Node
 from schema.paging import Connection
 from schema.payloads import UserError
 from schema.revisions import LinkRevision
-from schema.rules import Decision, Rule, Variant, VisitInput, explained
+from schema.rules import Rule, Variant
 from schema.scalars import JSON, DateTime, Url
 from schema.utm import Utm
+from schema.visits import Decision, VisitInput, explained
 
 if TYPE_CHECKING:
     from schema.campaigns import Campaign
@@ -62,9 +63,13 @@ class Link(Node):
         description="From when on it leads anywhere; null: at once."
     )
     expires_at: DateTime | None = strawberry.field(description="Until when; null: for good.")
-    fallback: Url | None = strawberry.field(
-        description="Where paused, expired and archived links send people; null: a page says that it is gone."
+    click_limit: int | None = strawberry.field(
+        description="How many people it lets through, never more; null: everybody."
     )
+    fallback: Url | None = strawberry.field(
+        description="Where paused, expired, full and archived links send people; null: a page says so."
+    )
+    has_password: bool = strawberry.field(description="Whether visitors have to know a password.")
     version: int = strawberry.field(description="Counts the changes from 1; give it to updates to lock.")
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
@@ -158,7 +163,9 @@ class Link(Node):
             forward_query=link.forward_query,
             starts_at=_instant(link.starts_at),
             expires_at=_instant(link.expires_at),
+            click_limit=link.click_limit,
             fallback=None if link.fallback is None else Url(link.fallback),
+            has_password=link.password is not None,
             campaign_id=link.campaign_id,
             source=link,
             version=link.version,

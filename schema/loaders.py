@@ -62,6 +62,16 @@ class Loaders:
         return DataLoader(load)
 
     @cached_property
+    def seats(self) -> DataLoader[str, int]:
+        """Taken seats of the workspace's links by id."""
+
+        async def load(link_ids: list[str]) -> list[int]:
+            taken = await self._stores.seats.taken(self._workspace_id, link_ids)
+            return [taken[link_id] for link_id in link_ids]
+
+        return DataLoader(load)
+
+    @cached_property
     def signals(self) -> DataLoader[str, Signals]:
         """The signals of the viewer's workspace, once for all links that are explained."""
 

@@ -1,28 +1,18 @@
-"""Rules and variants as the API shows and takes them, and the decision about a visit."""
+"""Rules and variants as the API shows and takes them."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
-import msgspec
 import strawberry
 
-from domain import instants, links, rules, variants, windows
-from domain.errors import BadRequest
-from domain.facts import number_of
-from domain.hostnames import referring
-from domain.places import Places
-from domain.visits import Visit
-from schema.clicks import Device, Outcome
-from schema.context import Context
+from domain import links, variants, windows
+from schema.clicks import Device
 from schema.inputs import named, optional, written
 from schema.matches import MatchInput
 from schema.periods import PeriodInput
-from schema.scalars import JSON, DateTime, Url
+from schema.scalars import JSON, Url
 
 Weekday = windows.Weekday
 strawberry.enum(Weekday, name="Weekday", description="A day of the week.")
-MAX_CHARACTERS = 8_192
 
 
 @strawberry.type(description="One destination of several, which share the visitors by weight.")
@@ -63,32 +53,6 @@ class Rule:
         )
 
 
-@strawberry.type(description="What a visit gets, and why.")
-class Decision:
-    """The API's view of domain.rules.Decision."""
-
-    destination: Url | None = strawberry.field(
-        description="Where the visitor is sent; null: a page says why."
-    )
-    rule: str | None = strawberry.field(description="The rule that decided; null: none matched.")
-    variant: str | None = strawberry.field(description="The variant that was drawn.")
-    outcome: Outcome = strawberry.field(description="What is answered.")
-    trace: list[str] = strawberry.field(
-        description="A line a condition of the rules: what it saw and answered, or that it was not asked."
-    )
-
-    @classmethod
-    def of(cls, decision: rules.Decision, trace: Sequence[str]) -> "Decision":
-        """The same decision."""
-        return cls(
-            destination=None if decision.destination is None else Url(decision.destination),
-            rule=decision.rule,
-            variant=decision.variant,
-            outcome=decision.outcome,
-            trace=list(trace),
-        )
-
-
 @strawberry.input(description="One destination of several.")
 class VariantInput:
     """A variant as it is asked for."""
@@ -116,6 +80,14 @@ class TimeWindowInput:
     )
 
 
+@strawberry.input(description="What is asked of a number: everything given holds.")
+class NumberInput:
+    """Bounds of a number as they are asked for."""
+
+    gte: int | None = optional("It is at least this.")
+    lt: int | None = optional("It is below this.")
+
+
 @strawberry.input(one_of=True, description="What is asked of a visit, in exactly one way.")
 class ConditionInput:
     """A condition as it is asked for; at most 5 levels deep."""
@@ -141,6 +113,10 @@ class ConditionInput:
     signal: MatchInput | None = optional("A value that was pushed with setSignals.")
     time: TimeWindowInput | None = optional("Hours on days, by the clocks of a time zone.")
     between: PeriodInput | None = optional("A period.")
+    clicks: NumberInput | None = optional("How many human clicks the link has, at most 10 seconds ago.")
+    returning: bool | None = optional(
+        "Whether the visitor has been here before. Links that ask set a cookie for it, see the guide."
+    )
     percent: int | None = optional("0 to 100: this share of the visitors, each always or never on a day.")
 
     def to_domain(self) -> Any:
@@ -169,69 +145,3 @@ class RuleInput:
             "variants": [each.to_domain() for each in self.variants or ()],
             "block": self.block,
         }
-
-
-@strawberry.input(description="A visit to explain. What is left out is unknown, and the moment is now.")
-class VisitInput:
-    """A visit as it is asked about."""
-
-    at: DateTime | None = optional("When; default: now.")
-    ip: str | None = optional("From where; tells place and time zone where the server has a geo database.")
-    country: str | None = optional("ISO 3166-1 alpha-2; wins over the place of `ip`.")
-    region: str | None = optional("ISO 3166-2; wins over the place of `ip`.")
-    city: str | None = optional("English name; wins over the place of `ip`.")
-    timezone: str | None = optional("IANA name of the visitor's time zone; wins over the place of `ip`.")
-    user_agent: str | None = optional("The User-Agent header.")
-    languages: list[str] | None = optional("BCP 47, the preferred one first.")
-    referrer: Url | None = optional("The page that the visitor comes from.")
-    query: JSON | None = optional('Parameters as an object, such as {"ref": "42"} or {"tag": ["a", "b"]}.')
-    visitor: str | None = optional("Who, for shares: the same name always draws the same.")
-
-    def to_domain(self, now_ms: int, places: Places) -> Visit:
-        """The visit as the redirect would see it.
-
-        Raises:
-            BadRequest: a value is none of its kind.
-        """
-        ip = self.ip or ""
-        if ip and number_of(ip) is None:
-            raise BadRequest(f"The visit's ip {ip[:50]!r} is no IP address.")
-        place = places.of(ip)
-        return Visit(
-            at_ms=now_ms if not self.at else _instant(self.at),
-            agent=(self.user_agent or "")[:512],
-            languages=",".join(self.languages or ())[:256],
-            referrer=referring(self.referrer or ""),
-            visitor=(self.visitor or "").encode(errors="replace"),
-            country=(self.country or place.country).upper(),
-            region=(self.region or place.region).upper(),
-            city=self.city or place.city,
-            query=_query(self.query or {}),
-            address=ip,
-            timezone=self.timezone or place.timezone,
-        )
-
-
-async def explained(link: links.Link, visit: VisitInput, context: Context) -> Decision:
-    """What a visit to a link would get.
-
-    Raises:
-        BadRequest: a value of the visit is none of its kind.
-    """
-    asked = visit.to_domain(instants.milliseconds(context.clock()), context.stores.places)
-    signals = await context.loaders.signals.load(context.viewer.workspace_id)
-    known = msgspec.structs.replace(context.stores.known, signals={signals.id: dict(signals.values)})
-    return Decision.of(*rules.explain(link, asked, known))
-
-
-def _instant(text: str) -> int:
-    try:
-        return instants.milliseconds(instants.parsed(text))
-    except ValueError:
-        raise BadRequest("The visit's at is no date and time such as 2026-05-31T18:00:00Z.") from None
-
-
-def _query(asked: object) -> str:
-    if not isinstance(asked, Mapping):
-        raise BadRequest('The visit\'s query is an object of parameters, such as {"ref": "42"}.')
-    return urlencode(dict(asked), doseq=True, errors="replace")[:MAX_CHARACTERS]

@@ -11,8 +11,10 @@ from domain.jobs import JobNews, Jobs
 from domain.keys import Keys
 from domain.link_lists import LinkLists
 from domain.links import LinkChanges, Links
+from domain.passwords import Vault
 from domain.places import Places
 from domain.revisions import Revisions
+from domain.seats import Seats
 from domain.signals import SignalNews, SignalStore
 from domain.tallies import LiveStats
 from domain.templates import Templates
@@ -30,6 +32,14 @@ class Stores(Protocol):
     @property
     def link_lists(self) -> LinkLists:
         """Lists of links."""
+
+    @property
+    def seats(self) -> Seats:
+        """Seats of links with a clickLimit."""
+
+    @property
+    def vault(self) -> Vault:
+        """What hashes passwords."""
 
     @property
     def campaigns(self) -> Campaigns:

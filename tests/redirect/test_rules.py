@@ -1,7 +1,7 @@
 """Rules and variants from createLink to the Location of a real answer, with `explain` agreeing each time."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,76 +9,24 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from app import services
-from app.settings import Settings
 from domain import agents, ledgers
 from domain.visits import Outcome
-from tests.api.conftest import Api, workspace
-from tests.conftest import SHARED
-from tests.redirect.sites import DOMAIN, Site, serving_site
+from tests.api.conftest import Api
+from tests.redirect.decisions import (
+    CITIES,
+    ELSEWHERE,
+    FIREFOX,
+    IPHONE,
+    LONDON,
+    LOS_ANGELES,
+    MATCHED,
+    Visitor,
+    explained,
+    location,
+)
+from tests.redirect.sites import DOMAIN, Site
 
-CITIES = SHARED / "data" / "GeoIP2-City-Test.mmdb"
 placed = pytest.mark.skipif(not CITIES.exists(), reason="the geo test database is not part of the project")
-
-LONDON, LOS_ANGELES = "81.2.69.142", "214.78.120.1"
-IPHONE = (
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
-    "Version/18.5 Mobile/15E148 Safari/604.1"
-)
-FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-ELSEWHERE, MATCHED = "https://example.com/else", "https://example.com/matched"
-EXPLAIN = (
-    "query ($id: ID!, $visit: VisitInput!) { link(by: {id: $id}) { explain(visit: $visit) "
-    "{ destination rule variant outcome trace } } }"
-)
-
-Visitor = Mapping[str, Any]
-
-
-@pytest.fixture(scope="module")
-async def proxied(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Settings with a geo database, whose redirect believes forwarding headers."""
-    return msgspec.structs.replace(
-        settings,
-        data_dir=tmp_path_factory.mktemp("ruled"),
-        trusted_proxies="127.0.0.1",
-        geoip_db=CITIES if CITIES.exists() else None,
-    )
-
-
-@pytest.fixture(scope="module")
-async def ruled(proxied: Settings) -> AsyncIterator[Site]:
-    """A redirect of its own."""
-    async with serving_site(proxied) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
-async def caller(proxied: Settings) -> AsyncIterator[Api]:
-    """The API of a workspace whose links the redirect serves."""
-    async with services.open(proxied, "api") as opened:
-        yield await workspace(opened)
-
-
-async def location(site: Site, slug: str, visitor: Visitor) -> str | None:
-    """Where a visitor is sent who is described as in a VisitInput."""
-    lines = {
-        "X-Forwarded-For": visitor.get("ip"),
-        "User-Agent": visitor.get("userAgent"),
-        "Accept-Language": ", ".join(
-            f"{tag};q={1 - place / 10:.1f}" for place, tag in enumerate(visitor.get("languages", ()))
-        ),
-        "Referer": visitor.get("referrer"),
-    }
-    query = "&".join(f"{name}={value}" for name, value in visitor.get("query", {}).items())
-    headers = [f"{name}: {value}" for name, value in lines.items() if value]
-    answer = await site.get(f"/{slug}{'?' + query if query else ''}", *headers)
-    return answer.headers.get("location")
-
-
-async def explained(api: Api, link: Mapping[str, Any], visitor: Visitor) -> Mapping[str, Any]:
-    decision: Mapping[str, Any] = (await api(EXPLAIN, id=link["id"], visit=visitor))["link"]["explain"]
-    return decision
 
 
 def hours(zone: str) -> dict[str, str]:
@@ -288,4 +236,10 @@ def test_every_condition_has_a_visit() -> None:
     from domain.conditions import KINDS
 
     tried = {name for when, _, _ in (*CASES.values(), *PLACED.values()) for name in when}
-    assert KINDS.keys() - tried == {"attribute", "percent", "signal"}  # these have tests of their own
+    assert KINDS.keys() - tried == {
+        "attribute",
+        "percent",
+        "signal",
+        "clicks",
+        "returning",
+    }  # in tests of their own
