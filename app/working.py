@@ -81,9 +81,11 @@ async def shipping(
             counts=counts,
         )
         async with asyncio.TaskGroup() as group:  # should one of them fail, the process ends and is restarted
-            behind = [group.create_task(work) for work in (lease.keep(), outbox.keep(), *beside)]
+            works = (lease.keep(), outbox.keep(), folding.keep(), *beside)
+            behind = [group.create_task(work) for work in works]
             yield clicks
             await tasks.end(behind)
+        await _fold_rest(folding)
         await _give_back(lease)
 
 
