@@ -9,8 +9,9 @@ from typing import Final, Protocol
 import msgspec
 
 from domain import matches, rollups
+from domain.attributes import Scalar
 from domain.clicks import NO_UTM, Click, ClickKind, ClicksCommitted
-from domain.rollups import ATTRIBUTE_MARK, MAX_VALUE, OTHERS, PARTS, Hours, Scope, Table
+from domain.rollups import ATTRIBUTE_MARK, MAX_VALUE, OTHERS, PARTS, SEVERAL, Hours, Scope, Table
 from domain.utm import Utm
 from domain.visits import Outcome
 
@@ -213,12 +214,19 @@ def _keys(click: Click, place: str, minute: str) -> list[str]:
     if click.utm is not NO_UTM:
         keys += _utm_keys(click.utm, place)
     keys += [f"g{place}{tag[:MAX_VALUE]}" for tag in click.tags]
+    keys += [f"g{place}{SEVERAL}"] * (len(click.tags) - 1)
     if click.attributes:
-        values = dict.fromkeys(
-            f"{path}{ATTRIBUTE_MARK}{matches.written(value)}" for path, value in click.attributes
-        )
-        keys += [f"a{place}{value}" for value in values]
+        keys += [f"a{place}{value}" for value in _attribute_values(click.attributes)]
     return keys
+
+
+def _attribute_values(attributes: Sequence[tuple[str, Scalar]]) -> list[str]:
+    """The values of attributes, each with its name."""
+    values = list(dict.fromkeys((path, matches.written(value)) for path, value in attributes))
+    paths = [path for path, _ in values]
+    if len(set(paths)) < len(paths):
+        values += [(path, SEVERAL) for place, path in enumerate(paths) if path in paths[:place]]
+    return [f"{path}{ATTRIBUTE_MARK}{value}" for path, value in values]
 
 
 def _utm_keys(utm: Utm, place: str) -> list[str]:

@@ -19,6 +19,9 @@ MAX_VALUE: Final = 200
 """Characters of a value that are kept; longer ones are cropped, and alike up to there they are one."""
 OTHERS: Final = "\x1f"
 """The value that stands for all that a full table has no room for."""
+SEVERAL: Final = "\x1e"
+"""The value that counts a click once more for each further value that it has in a dimension, such as a second
+tag: the other rows less this one are the clicks that have a value at all."""
 ATTRIBUTE_MARK: Final = "\x1f"
 """Between an attribute's name and its value, where both stand in one text."""
 TIME: Final = "t"
@@ -60,7 +63,7 @@ FIELDS: Final[Mapping[Dimension, str]] = {
 Counts = list[int]
 """Redirects of people, of these the unique ones, then of the other KINDS; zeroes at the end are left out."""
 Table = dict[str, Counts]
-"""Counts by value. What has no value is in no row: it is what the totals have beyond the rows."""
+"""Counts by value. What has no value is in no row: it is what totals have beyond the rows, see SEVERAL."""
 Hours = dict[int, Table]
 """A table for each hour of a UTC day, or one for WHOLE_DAY."""
 

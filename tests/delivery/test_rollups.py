@@ -19,7 +19,17 @@ from domain.attributes import Scalar
 from domain.clicks import Click, ClickKind, ClicksCommitted
 from domain.dimensions import Dimension
 from domain.folds import Fold, Moved
-from domain.rollups import ATTRIBUTE_MARK, FIELDS, OTHERS, TIME, WORKSPACE, Asked, Scope, ScopeKind
+from domain.rollups import (
+    ATTRIBUTE_MARK,
+    FIELDS,
+    OTHERS,
+    SEVERAL,
+    TIME,
+    WORKSPACE,
+    Asked,
+    Scope,
+    ScopeKind,
+)
 from domain.utm import Utm
 from domain.visits import Belonging, Outcome, Purpose, VisitRecord
 from storage.folds import Folds
@@ -70,7 +80,7 @@ def values_of(click: Click, dimension: Dimension) -> list[str]:
         case Dimension.TEMPLATE:
             found = [click.template_id]
         case Dimension.TAG:
-            found = click.tags
+            found = [*click.tags, *[SEVERAL] * (len(click.tags) - 1)]
         case Dimension.ATTRIBUTE:
             found = [f"{path}{ATTRIBUTE_MARK}{SEGMENTS[value]}" for path, value in click.attributes]
         case _ if dimension.startswith("UTM_"):
