@@ -4,6 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from app.settings import Settings
 
 
 @dataclass
@@ -67,3 +73,12 @@ async def door(path: str) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         await proxy.refuse()
+
+
+def mongodb_socket(settings: Settings) -> str:
+    """The Unix socket of the test session's MongoDB."""
+    url = str(settings.mongodb_url)
+    socket = unquote(url.removeprefix("mongodb://").partition("/?")[0])
+    if not Path(socket).is_socket():
+        pytest.skip("the test's MongoDB is not on a Unix socket, which the door needs")
+    return socket

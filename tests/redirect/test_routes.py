@@ -5,9 +5,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -20,7 +19,7 @@ from redirect.buckets import Buckets
 from redirect.counts import Counts
 from redirect.routes import Routes
 from storage.routes import MongoRoutes
-from tests.faults.proxies import Proxy, door
+from tests.faults.proxies import Proxy, door, mongodb_socket
 from tests.redirect.sites import DOMAIN, Site, serving_site
 
 
@@ -181,7 +180,7 @@ async def test_a_slug_is_found_as_soon_as_it_is_made(site: Site) -> None:
 
 async def test_mongodb_away(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
     """RD-14: known links go on, with their clicks; unknown slugs are 503, never 404; it heals."""
-    async with door(_mongodb_socket(settings)) as mongodb:
+    async with door(mongodb_socket(settings)) as mongodb:
         url = f"mongodb://127.0.0.1:{mongodb.port}/?directConnection=true"
         own = msgspec.structs.replace(settings, mongodb_url=url, data_dir=tmp_path_factory.mktemp("away"))
         async with serving_site(own) as site:
@@ -210,7 +209,7 @@ async def test_an_edit_known_while_mongodb_is_away(
     settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """What is known to be outdated is not served: 503 until the database tells."""
-    async with door(_mongodb_socket(settings)) as mongodb:
+    async with door(mongodb_socket(settings)) as mongodb:
         url = f"mongodb://127.0.0.1:{mongodb.port}/?directConnection=true"
         own = msgspec.structs.replace(settings, mongodb_url=url, data_dir=tmp_path_factory.mktemp("edited"))
         async with serving_site(own) as site:
@@ -225,7 +224,7 @@ async def test_starts_while_mongodb_is_away(
     settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """OP-02: unknown is 503, not 404, and heals by itself, visitor hashes included."""
-    async with door(_mongodb_socket(settings)) as mongodb:
+    async with door(mongodb_socket(settings)) as mongodb:
         url = f"mongodb://127.0.0.1:{mongodb.port}/?directConnection=true"
         own = msgspec.structs.replace(settings, mongodb_url=url, data_dir=tmp_path_factory.mktemp("start"))
         async with serving_site(settings) as elsewhere:
@@ -308,15 +307,6 @@ async def _several(
     async with serving_site(own) as site, _several(settings, folders, count - 1) as others:
         await until(lambda: site.redirect.routes._believed_seconds > 1)
         yield [site, *others]
-
-
-def _mongodb_socket(settings: Settings) -> str:
-    """The Unix socket of the test session's MongoDB."""
-    url = str(settings.mongodb_url)
-    socket = unquote(url.removeprefix("mongodb://").partition("/?")[0])
-    if not Path(socket).is_socket():
-        pytest.skip("the test's MongoDB is not on a Unix socket, which the door needs")
-    return socket
 
 
 def _silence(proxy: Proxy) -> Callable[[], Any]:
