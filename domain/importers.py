@@ -160,31 +160,43 @@ class Columns:
         Raises:
             Rejected: with each column that is missing or no date.
         """
-        values: dict[str, Any] = {"destination": self._cell(row, "destination") or None}
-        errors: list[UserError] = []
-        for field, read in _READERS.items():
-            cell = self._cell(row, field)
-            if cell:
-                try:
-                    values[field] = read(cell)
-                except (ValueError, OverflowError):
-                    errors.append(_no_date(cell, field))
-        slug = self._slug(row)
-        if slug is None and self._importer.needs_slug:
-            errors.append(UserError(UserErrorCode.REQUIRED, "The row has no slug.", ("slug",)))
-        created_at = values.pop("created_at", None)
-        if created_at is not None and created_at > now + _ZONES:
-            message = "The link is said to be made in the future."
-            errors.append(UserError(UserErrorCode.INVALID, message, ("created_at",)))
+        values, errors = self._values(row)
+        errors += self._against(values, now)
         if errors:
             raise Rejected(*(self.named(error) for error in errors))
+        created_at = values.pop("created_at", None)
         if "expires_at" in values:
             values["expires_at"] = instants.written(values["expires_at"])
-        if slug is not None:
-            values["slug"] = slug
         if domain is not None:
             values["domain"] = domain
         return Imported(Draft(**values), None if created_at is None else min(created_at, now))
+
+    def _values(self, row: Mapping[str, str]) -> tuple[dict[str, Any], list[UserError]]:
+        values: dict[str, Any] = {}
+        errors: list[UserError] = []
+        for field, read in _READERS.items():
+            cell = self._cell(row, field)
+            if not cell:
+                continue
+            try:
+                values[field] = read(cell)
+            except (ValueError, OverflowError):
+                errors.append(_no_date(cell, field))
+        if slug := self._slug(row):
+            values["slug"] = slug
+        return values, errors
+
+    def _against(self, values: Mapping[str, Any], now: datetime) -> list[UserError]:
+        needed = ("destination", "slug") if self._importer.needs_slug else ("destination",)
+        errors = [
+            UserError(UserErrorCode.REQUIRED, f"The row has no {field}.", (field,))
+            for field in needed
+            if field not in values
+        ]
+        if values.get("created_at", now) > now + _ZONES:
+            message = "The link is said to be made in the future."
+            errors.append(UserError(UserErrorCode.INVALID, message, ("created_at",)))
+        return errors
 
     def named(self, error: UserError) -> UserError:
         """An error of a link, seen from the file: its field is the column."""
@@ -249,6 +261,7 @@ def _no_date(cell: str, field: str) -> UserError:
 
 
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
+    "destination": str,
     "title": str,
     "tags": tags,
     "notes": str,
@@ -256,4 +269,4 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "created_at": moment,
     "expires_at": moment,
 }
-_FIELDS: Final = ("destination", "slug", "short_url", *_READERS)
+_FIELDS: Final = ("slug", "short_url", *_READERS)

@@ -81,6 +81,8 @@ def draft(row: Mapping[str, Any]) -> Draft:
             values[field] = None if given is None else msgspec.to_builtins(msgspec.convert(given, kind))
         except (msgspec.ValidationError, RecursionError):
             errors.append(UserError(UserErrorCode.INVALID, f"The {name} is not {what}.", (field,)))
+    if row.get("destination") is None:
+        errors.append(UserError(UserErrorCode.REQUIRED, "A link needs a destination.", ("destination",)))
     if errors:
         raise Rejected(*errors)
     return Draft(**values)

@@ -2,11 +2,11 @@
 
 import strawberry
 
-from domain import bulk_creations, ids, jobs
+from domain import bulk_creations, ids, jobs, link_imports
 from domain.access import Scope
 from domain.bulk_creations import Desk
 from resolvers.outcomes import outcome
-from schema.bulk_inputs import BulkCreateLinksInput
+from schema.bulk_inputs import BulkCreateLinksInput, ImportLinksInput
 from schema.bulk_jobs import BulkJob, BulkJobPayload
 from schema.context import Context, Info
 
@@ -38,6 +38,17 @@ class BulkJobMutations:
         """Answers as soon as the rows are kept."""
         context = info.context
         work = bulk_creations.start(input.to_domain(), await context.workbench(), desk(context))
+        return BulkJobPayload.of(await outcome(work))
+
+    @strawberry.mutation(
+        description="Make links of another shortener's export, as a job, which tells of each row.",
+        metadata=_START,
+    )
+    async def import_links(self, info: Info, input: ImportLinksInput) -> BulkJobPayload:  # noqa: A002
+        """Slugs, titles, tags and dates stay as they are; slugs that are taken are the row's error."""
+        context = info.context
+        bench, domain = await context.workbench(), input.domain or None
+        work = link_imports.start(input.file, input.format, domain, bench, desk(context))
         return BulkJobPayload.of(await outcome(work))
 
     @strawberry.mutation(

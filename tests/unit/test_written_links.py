@@ -104,7 +104,7 @@ def test_cells_are_texts_that_mean_more() -> None:
 def test_a_cell_that_cannot_be_read_is_named_as_its_field() -> None:
     cells = {"redirectCode": "soon", "attributes": "{", "utm_colour": "red"}
     found = problems(written_links.from_cells(cells))
-    assert set(found) == {("redirect_code",), ("attributes",), ("utm_colour",)}
+    assert set(found) == {("redirect_code",), ("attributes",), ("utm_colour",), ("destination",)}
 
 
 def test_cells_of_attributes_join_a_templates_row() -> None:
