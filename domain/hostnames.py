@@ -1,5 +1,6 @@
 """Host names: which host a base URL means, whether a destination leads back to it, whence a visit comes."""
 
+import functools
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
@@ -38,6 +39,7 @@ def referring(referer: str) -> str:
     return host if host.isascii() and host.isprintable() and " " not in host else ""
 
 
+@functools.lru_cache(1_024)
 def _parts(host: str) -> tuple[str, str]:
     name, colon, port = host.lower().rpartition(":")
     if not colon or not port.isdigit():

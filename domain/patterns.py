@@ -20,7 +20,7 @@ from liquid.exceptions import FilterArgumentError, LiquidError
 from liquid.expression import Expression
 from liquid.filter import string_filter
 
-from domain import slugs, texts, variables
+from domain import printing, slugs, texts, variables
 
 LONGEST: Final = 2_048
 LONGEST_RESULT: Final = 8_192
@@ -82,11 +82,20 @@ def rendered(source: str, slot: Slot, values: Mapping[str, Any]) -> str:
     """
     if not has_blanks(source):
         return source
-    try:
-        text = _parsed(source, slot).render(dict(values))
-    except LiquidError as error:
-        raise Unfit(f"cannot be worked out with these variables: {_reason(error)}.") from None
+    program = _program(source, slot)
+    text = None if program is None else program(values)
+    if text is None:
+        try:
+            text = _parsed(source, slot).render(dict(values))
+        except LiquidError as error:
+            raise Unfit(f"cannot be worked out with these variables: {_reason(error)}.") from None
     return _placed(text) if slot is Slot.URL else text
+
+
+@functools.lru_cache(_CACHED)
+def _program(source: str, slot: Slot) -> printing.Program | None:
+    encode = _ENCODERS[slot]
+    return printing.program(_parsed(source, slot), lambda value: encode(_text_of(value)), LONGEST_RESULT // 4)
 
 
 @functools.lru_cache(_CACHED)

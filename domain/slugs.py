@@ -1,5 +1,6 @@
 """Slugs: which ones are accepted, when two of them are the same one, and how new ones are made."""
 
+import functools
 import re
 import unicodedata
 from collections.abc import Callable
@@ -174,5 +175,6 @@ def _misleading(slug: str) -> str | None:
     return None
 
 
+@functools.lru_cache(4_096)
 def _accepted(character: str) -> bool:
     return character in _PUNCTUATION or unicodedata.category(character) in _LETTERS

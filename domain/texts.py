@@ -15,6 +15,10 @@ _BLANKS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u3164\uffa0")
 _SELECTORS: Final = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
+# What str.isprintable lets through although there is nothing to see.
+_INVISIBLE: Final = re.compile(f"[{''.join(sorted(_BLANKS))}]|{_SELECTORS.pattern}")
+
+
 def hidden(text: str, *, joiners: bool = False, breaks: bool = False) -> str | None:
     """The first character that a reader would not see, or None: controls, bidi, zero-width, surrogates.
 
@@ -23,7 +27,7 @@ def hidden(text: str, *, joiners: bool = False, breaks: bool = False) -> str | N
         joiners: accept ZERO WIDTH JOINER and NON-JOINER, and variation selectors.
         breaks: accept line breaks and tabs.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and _INVISIBLE.search(text) is None:
         return None
     for character in text:
         if (joiners and _shapes(character)) or (breaks and character in _BREAKS):
