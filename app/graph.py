@@ -13,7 +13,7 @@ from resolvers.links import LinkMutations, LinkQueries
 from resolvers.nodes import NodeQueries
 from resolvers.signals import SignalMutations
 from resolvers.templates import TemplateMutations, TemplateQueries
-from resolvers.workspaces import WorkspaceQueries
+from resolvers.workspaces import WorkspaceMutations, WorkspaceQueries
 from schema.bulk_jobs import BulkJob
 from schema.campaigns import Campaign
 from schema.clicks import Click
@@ -43,7 +43,9 @@ class Query(
 
 
 @strawberry.type(description="Changing. Each takes effect as a whole before the next one starts.")
-class Mutation(BulkJobMutations, CampaignMutations, LinkMutations, SignalMutations, TemplateMutations):
+class Mutation(
+    BulkJobMutations, CampaignMutations, LinkMutations, SignalMutations, TemplateMutations, WorkspaceMutations
+):
     """Every mutation."""
 
 
