@@ -14,8 +14,11 @@ from app.metrics import Metrics
 from app.services import Services
 from app.settings import Settings
 from app.works import works
+from delivery import retention
 from delivery.jobs import Counts, Jobs
+from delivery.retention import Retention
 from storage import job_news, news
+from storage.old_clicks import MongoOldClicks
 from storage.turns import MongoTurns
 
 NICENESS: Final = 15
@@ -35,9 +38,12 @@ async def run(
     os.nice(NICENESS)
     counts, metrics = Counts(), Metrics("jobs")
     metrics.watch("jobs", counts)
+    old = retention.Counts()
+    metrics.watch("retention", old)
     async with services.open(settings, "jobs") as opened, working(opened, counts) as jobs:
         readiness = Readiness({"mongodb": lambda: opened.database.command("ping"), **needs})
-        async with tasks.background(metrics.flushing):
+        keeping = Retention(opened.workspaces, MongoOldClicks(opened.database), opened.clock, old)
+        async with tasks.background(metrics.flushing, keeping.keep):
             if not sockets:
                 await jobs.run(serving.stopping())
             else:

@@ -1,7 +1,8 @@
 """A workspace: the tenant that owns links, keys and figures."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -12,12 +13,14 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         timezone: IANA name, the default of figures by day.
         domains: hosts of its own for short links, besides the installation's.
+        click_retention_days: how many days clicks are kept; None: for ever. Figures stay.
     """
 
     id: str
     name: str
     timezone: str = "UTC"
     domains: tuple[str, ...] = ()
+    click_retention_days: int | None = None
     created_at: datetime
 
     def hosts(self, short_host: str) -> tuple[str, ...]:
@@ -46,4 +49,16 @@ class Workspaces(Protocol):
 
     async def first(self, workspace_id: str, workspace: Workspace) -> Workspace:
         """What stands under the id; `workspace` itself where nobody was quicker."""
+        ...
+
+    async def update(self, workspace_id: str, values: Mapping[str, Any]) -> Workspace | None:
+        """Set fields of a workspace and leave the others as they are; None: it is gone."""
+        ...
+
+
+class Retentions(Protocol):
+    """Which workspaces keep clicks for a limited time; raises errors.Unavailable."""
+
+    async def limited(self, after: str, limit: int) -> Sequence[Workspace]:
+        """At most `limit` of them whose id is behind `after`, by id."""
         ...

@@ -1,9 +1,12 @@
-"""The viewer: whom a call acts for."""
+"""The viewer: whom a call acts for, and changes of its workspace."""
 
 import strawberry
 
+from domain import workspace_edits
+from domain.access import Scope
+from resolvers.outcomes import outcome
 from schema.context import Info
-from schema.workspaces import Viewer
+from schema.workspaces import UpdateWorkspaceInput, Viewer, WorkspacePayload
 
 
 @strawberry.type
@@ -14,3 +17,17 @@ class WorkspaceQueries:
     def viewer(self, info: Info) -> Viewer:
         """The viewer of the key."""
         return Viewer(scopes=sorted(scope.value for scope in info.context.viewer.scopes))
+
+
+@strawberry.type
+class WorkspaceMutations:
+    """Changing the workspace."""
+
+    @strawberry.mutation(
+        description="Change what is given of the key's workspace.", metadata={"scope": Scope.ADMIN}
+    )
+    async def update_workspace(self, info: Info, input: UpdateWorkspaceInput) -> WorkspacePayload:  # noqa: A002
+        """All of it or nothing."""
+        context = info.context
+        edit = workspace_edits.change(await context.workspace(), input.to_domain(), context.stores.workspaces)
+        return WorkspacePayload.of(await outcome(edit), context.short_base)

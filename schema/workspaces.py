@@ -5,11 +5,15 @@ import strawberry
 from domain import hostnames, paging, workspaces
 from domain.access import Scope
 from domain.click_filters import ORPHANS
+from domain.errors import Rejected
+from domain.workspace_edits import WorkspaceDraft
 from schema.clicks import Click, listed
 from schema.context import Info
+from schema.inputs import given, optional
 from schema.keys import ApiKey
 from schema.nodes import Node
 from schema.paging import Connection
+from schema.payloads import UserError
 
 
 @strawberry.type(description="The tenant that owns links, keys and figures.")
@@ -20,6 +24,9 @@ class Workspace(Node):
     timezone: str = strawberry.field(description="IANA time zone, the default of figures by day.")
     domains: list[str] = strawberry.field(
         description="Hosts that its short links can have, the default first."
+    )
+    click_retention_days: int | None = strawberry.field(
+        description="Days that clicks are kept; null: for ever. Figures stay."
     )
 
     @strawberry.field(
@@ -44,7 +51,38 @@ class Workspace(Node):
             name=workspace.name,
             timezone=workspace.timezone,
             domains=list(workspace.hosts(hostnames.of(short_base))),
+            click_retention_days=workspace.click_retention_days,
         )
+
+
+@strawberry.input(description="A change of the workspace. What is absent stays.")
+class UpdateWorkspaceInput:
+    """A change as it is asked for."""
+
+    name: str | None = optional("At most 200 characters; cannot be cleared.")
+    timezone: str | None = optional("IANA time zone such as Europe/London; null: UTC.")
+    click_retention_days: int | None = optional(
+        "Days, 1 to 36,500, after which clicks are removed for good, within an hour; null: never."
+    )
+
+    def to_domain(self) -> WorkspaceDraft:
+        """The draft of what was given."""
+        return WorkspaceDraft(**given(self))
+
+
+@strawberry.type(description="The answer of a change of the workspace.")
+class WorkspacePayload:
+    """The workspace, or why it was not changed."""
+
+    workspace: Workspace | None = strawberry.field(description="The workspace as it is now; null on failure.")
+    user_errors: list[UserError] = strawberry.field(description="Why nothing was changed; empty on success.")
+
+    @classmethod
+    def of(cls, outcome: workspaces.Workspace | Rejected, short_base: str) -> "WorkspacePayload":
+        """The payload of an edit."""
+        if isinstance(outcome, Rejected):
+            return cls(workspace=None, user_errors=[UserError.of(error) for error in outcome.errors])
+        return cls(workspace=Workspace.of(outcome, short_base), user_errors=[])
 
 
 @strawberry.type(description="Whom this call acts for.")

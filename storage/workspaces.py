@@ -1,5 +1,10 @@
 """Workspaces in MongoDB: collection `workspaces`."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo import ReturnDocument
+
 from domain.workspaces import Workspace
 from storage import codec
 from storage.mongo import Database, answering
@@ -36,3 +41,18 @@ class MongoWorkspaces:
         with answering():
             await self._workspaces.update_one({"_id": workspace_id}, {"$setOnInsert": fields}, upsert=True)
         return await self.by_id(workspace_id) or workspace
+
+    async def update(self, workspace_id: str, values: Mapping[str, Any]) -> Workspace | None:
+        """Set fields of a workspace and leave the others as they are; None: it is gone."""
+        with answering():
+            document = await self._workspaces.find_one_and_update(
+                {"_id": workspace_id}, {"$set": dict(values)}, return_document=ReturnDocument.AFTER
+            )
+        return codec.to_value(document, Workspace) if document else None
+
+    async def limited(self, after: str, limit: int) -> list[Workspace]:
+        """At most `limit` workspaces that keep clicks for a limited time, whose id is behind `after`."""
+        query = {"_id": {"$gt": after}, "click_retention_days": {"$gt": 0}}
+        with answering():
+            documents = await self._workspaces.find(query).sort("_id", 1).limit(limit).to_list()
+        return [codec.to_value(document, Workspace) for document in documents]

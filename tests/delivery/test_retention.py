@@ -1,0 +1,114 @@
+"""Clicks leave when they are older than their workspace keeps them; their figures stay."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from app.services import Services
+from delivery import retention
+from delivery.retention import Counts, Retention
+from domain.click_filters import EVERY_CLICK, ORPHANS
+from domain.paging import Window
+from domain.visits import Outcome
+from domain.workspaces import Workspace
+from storage.ledgers import Ledger
+from storage.old_clicks import MongoOldClicks
+from tests.delivery.workers import committed, new_id, visit
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+DAY_MS = 86_400_000
+
+
+def at(days_ago: float) -> int:
+    return round(NOW.timestamp() * 1000 - days_ago * DAY_MS)
+
+
+def link_of(workspace_id: str) -> str:
+    return workspace_id.replace("ws_", "lnk_")
+
+
+async def workspace(opened: Services, days: int | None) -> str:
+    """A workspace that keeps clicks for so many days, with a click or orphan for each of some ages."""
+    made = Workspace(id=new_id("ws"), name="Test", click_retention_days=days, created_at=NOW)
+    await opened.workspaces.first(made.id, made)
+    return made.id
+
+
+async def clicks(ledger: Ledger, workspace_id: str, *ages: float) -> None:
+    own = visit(workspace_id=workspace_id, link_id=link_of(workspace_id))
+    orphan = msgspec.structs.replace(own, link_id=None, outcome=Outcome.NOT_FOUND, slug="nobody")
+    records = [msgspec.structs.replace(each, at_ms=at(age)) for age in ages for each in (own, orphan)]
+    await committed(ledger, *records)
+
+
+async def ages(opened: Services, workspace_id: str) -> list[tuple[float, bool]]:
+    """How many days ago each click of the workspace was, and whether it was on a link."""
+    window = Window(size=250)
+    found = [
+        click
+        for wanted in (EVERY_CLICK, ORPHANS)
+        for click in (await opened.clicks.page(workspace_id, wanted, window)).items
+    ]
+    return sorted(((NOW - click.at) / timedelta(days=1), click.link_id is not None) for click in found)
+
+
+async def test_old_clicks_leave_and_figures_stay(opened: Services, ledger: Ledger) -> None:
+    """PR-05: 26 months later raw clicks are gone, aggregates stay; others' clicks stay as they are."""
+    limited, forever = await workspace(opened, 790), await workspace(opened, None)
+    for each in (limited, forever):
+        await clicks(ledger, each, 800, 790.001, 789.999, 0.5)
+    counts, now = Counts(), [NOW]
+    keeper = Retention(opened.workspaces, MongoOldClicks(opened.database), lambda: now[0], counts)
+    before = await opened.stats.by_links(limited, [link_of(limited)])
+    await keeper.round()
+    assert await ages(opened, limited) == [(0.5, False), (0.5, True), (789.999, False), (789.999, True)]
+    assert len(await ages(opened, forever)) == 8
+    now[0] += timedelta(days=790)
+    await keeper.round()
+    assert await ages(opened, limited) == []
+    assert len(await ages(opened, forever)) == 8
+    assert (counts.clicks_removed, counts.rounds) == (8, 2)
+    assert await opened.stats.by_links(limited, [link_of(limited)]) == before
+    assert before[link_of(limited)].clicks == 4
+
+
+async def test_many_leave_a_little_at_a_time(opened: Services, ledger: Ledger) -> None:
+    """No removal takes more than a thousand; what is added late goes with the next round."""
+    own = await workspace(opened, 30)
+    old = visit(workspace_id=own, link_id=link_of(own), at_ms=at(40))
+    for _ in range(3):
+        await committed(ledger, *[old] * 900)
+    taken: list[int] = []
+
+    class Watched(MongoOldClicks):
+        async def remove(self, workspace_id: str, before: str, limit: int) -> int:
+            taken.append(await super().remove(workspace_id, before, limit))
+            return taken[-1]
+
+    keeper = Retention(opened.workspaces, Watched(opened.database), lambda: NOW, Counts())
+    await keeper.round()
+    assert taken == [1_000, 1_000, 700, 0]
+    await committed(ledger, old)
+    await keeper.round()
+    assert taken[4:] == [1, 0]
+
+
+async def test_every_workspace_is_looked_at(opened: Services, ledger: Ledger) -> None:
+    """More of them than are read at once."""
+    owners = [await workspace(opened, 1) for _ in range(retention._PAGE + 5)]
+    await clicks(ledger, owners[-1], 2, 0.5)
+    await clicks(ledger, owners[0], 2)
+    await Retention(opened.workspaces, MongoOldClicks(opened.database), lambda: NOW, Counts()).round()
+    assert await ages(opened, owners[-1]) == [(0.5, False), (0.5, True)]
+    assert await ages(opened, owners[0]) == []
+
+
+async def test_removal_reads_no_click_that_stays(opened: Services, ledger: Ledger) -> None:
+    """Both kinds are found on indexes, in their order."""
+    own = await workspace(opened, 30)
+    await clicks(ledger, own, 40, 20, 10)
+    for link_id in ({"$type": "string"}, None):
+        query = {"workspace_id": own, "link_id": link_id, "_id": {"$lt": "clk_7"}}
+        plan = await opened.database.clicks.find(query, {"_id": 1}).sort("_id", 1).limit(10).explain()
+        assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])
+        assert "SORT" not in str(plan["queryPlanner"]["winningPlan"]).replace("SORT_", "")
