@@ -9,7 +9,7 @@ from typing import Final
 
 import strawberry
 
-from app import graph, services, serving, tasks, uploads
+from app import graph, results, services, serving, tasks, uploads
 from app.entrances import Entrance, Work
 from app.graphql import sockets as protocol
 from app.graphql.auth import Authentication, Lookup
@@ -25,6 +25,7 @@ from app.graphql.sse import Streams
 from app.graphql.websocket import WebSockets
 from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
+from app.results import Results
 from app.services import Services
 from app.settings import Settings
 from app.uploads import Uploads
@@ -159,9 +160,14 @@ def over(opened: Services, uploaded: uploads.Counts | None = None) -> Api:
             clock=opened.clock,
             ids=opened.ids,
             short_base=opened.settings.short_base,
+            api_base=opened.settings.api_base,
             stores=opened,
         )
 
+    works: dict[str, Work] = {
+        uploads.PATH: Uploads(opened.uploads, uploaded, clock=opened.clock, ids=opened.ids),
+        results.PATH: Results(opened.jobs, opened.links, short_base=opened.settings.short_base),
+    }
     buckets = Budgets(
         opened.redis,
         prefix=opened.settings.mongodb_database,
@@ -177,7 +183,7 @@ def over(opened: Services, uploaded: uploads.Counts | None = None) -> Api:
         load=nodes.again,
         clock=opened.clock,
         contexts=contexts,
-        works={uploads.PATH: Uploads(opened.uploads, uploaded, clock=opened.clock, ids=opened.ids)},
+        works=works,
     )
 
 

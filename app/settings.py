@@ -39,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         redirect_processes: redirect processes under `serve`.
         worker_processes: worker processes under `serve`.
         jobs_processes: jobs processes under `serve`.
+        api_url: public base of the API; None means http://localhost:<api_port>.
         short_url: public base of short links; None means http://localhost:<redirect_port>.
         admin_key: the first admin API key; None makes one at first start.
         geoip_db: a MaxMind city or country database; None leaves places unknown.
@@ -64,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     redirect_processes: Processes = 1
     worker_processes: Processes = 1
     jobs_processes: Processes = 1
+    api_url: PublicUrl | None = None
     short_url: PublicUrl | None = None
     admin_key: str | None = None
     geoip_db: Path | None = None
@@ -105,6 +107,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self, mongodb_url=self.mongodb_url or mongodb_url, redis_url=self.redis_url or redis_url
         )
+
+    @property
+    def api_base(self) -> str:
+        """Public base of the API, without a slash at its end."""
+        return (self.api_url or f"http://localhost:{self.api_port}").rstrip("/")
 
     @property
     def short_base(self) -> str:

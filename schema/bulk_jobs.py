@@ -13,7 +13,7 @@ from schema.links import Link
 from schema.nodes import Node
 from schema.paging import Connection, connection
 from schema.payloads import UserError
-from schema.scalars import DateTime
+from schema.scalars import DateTime, Url
 
 _READ = {"scope": Scope.LINKS_READ}
 
@@ -61,6 +61,14 @@ class BulkJob(Node):
     created_at: DateTime = strawberry.field(description="When it was asked for.")
     finished_at: DateTime | None = strawberry.field(description="When it reached its final state.")
     source: strawberry.Private[jobs.Job]
+
+    @strawberry.field(
+        description="All results as JSON Lines, a line {row, linkId, shortUrl, userErrors} for each row so "
+        "far. GET it with a key of the workspace; it grows until the job is finished."
+    )
+    def results_url(self, info: Info) -> Url | None:
+        """Given by the API beside the graph."""
+        return Url(f"{info.context.api_base}/jobs/{self.id}/results")
 
     @strawberry.field(description="What became of the rows so far, in their order.", metadata=_READ)
     async def results(

@@ -25,6 +25,7 @@ class Context:
     Args:
         request_id: names the call in logs and masked errors.
         short_base: public base of short links, without a slash at its end.
+        api_base: the same of the API.
     """
 
     viewer: Viewer
@@ -32,6 +33,7 @@ class Context:
     clock: Clock
     ids: Ids
     short_base: str
+    api_base: str
     stores: Stores
 
     @cached_property

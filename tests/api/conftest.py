@@ -134,6 +134,7 @@ async def workspace(opened: Services) -> Api:
         clock=opened.clock,
         ids=opened.ids,
         short_base="https://s.example",
+        api_base="https://api.example",
         stores=opened,
     )
     return Api(graph.build(), opened, context)
