@@ -4,14 +4,30 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Final, Protocol
 
 import msgspec
 
 from domain import matches, rollups
 from domain.attributes import Scalar
-from domain.clicks import NO_UTM, Click, ClickKind, ClicksCommitted
-from domain.rollups import ATTRIBUTE_MARK, MAX_VALUE, OTHERS, PARTS, SEVERAL, Hours, Scope, Table
+from domain.clicks import NO_UTM, Click, ClicksCommitted
+from domain.dimensions import Dimension
+from domain.rollups import (
+    ATTRIBUTE_MARK,
+    FIELDS,
+    MAX_VALUE,
+    OTHERS,
+    PARTS,
+    PLACES,
+    SEVERAL,
+    TIME,
+    UNIQUE,
+    Hours,
+    Scope,
+    ScopeKind,
+    Tally,
+)
 from domain.utm import Utm
 from domain.visits import Outcome
 
@@ -22,23 +38,13 @@ SMALL_BYTES: Final = 32 * 1024
 TABLE_BYTES: Final = 512 * 1024
 """Of one dimension in one document; what comes when it is full counts among OTHERS."""
 
-_LINK: Final = "L"
-_PLACES: Final = {
-    ClickKind.HUMAN: "0",
-    ClickKind.BOT: "2",
-    ClickKind.PREFETCH: "3",
-    ClickKind.PREVIEW: "4",
-    ClickKind.HEAD: "5",
-}
-"""Where a redirect counts; a unique one at 1, which is one of people too."""
-_UNIQUE: Final = "1"
-_COUNTS: Final = {place: [0] * int(place) + [1] for place in "02345"} | {_UNIQUE: [1, 1]}
-_ROW_BYTES: Final = 16
-"""About what the counts of a value take, and the place of its length."""
+_LINK: Final = FIELDS[Dimension.LINK]
+_KEY_BYTES: Final = 4
+"""About what the place, the count and the length of a key take."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
-Tables = dict[str, Table]
-"""A table for each dimension that occurs, by its field (rollups.FIELDS)."""
+Tallies = dict[str, Tally]
+"""A tally for each dimension that occurs, by its field (rollups.FIELDS)."""
 
 
 class Moved(Exception):
@@ -91,40 +97,25 @@ class Fold:
 
     def add(self, committed: ClicksCommitted) -> None:
         """Count the next clicks of the feed."""
+        found: dict[tuple[str, int], list[list[str]]] = {}
         for click in committed.clicks:
             if click.link_id is not None and click.outcome is Outcome.REDIRECT:
-                self._count(click, click.link_id)
+                seconds = int((click.at - _EPOCH).total_seconds())
+                hour = max(0, seconds // 3600)
+                keys = _keys(click, click.link_id, str(seconds % 3600 // 60))
+                for scope in _scopes(click, click.link_id):
+                    found.setdefault((scope, hour), []).append(keys)
+        for name, lists in found.items():
+            counter = self._counters.get(name)
+            if counter is None:
+                counter = self._counters[name] = Counter()
+            counter.update(chain.from_iterable(lists))
         self.upto = committed.last
 
-    def tables(self) -> Iterator[tuple[Scope, int, Tables]]:
-        """What was counted, by scope and hour since the Unix epoch."""
+    def tallies(self) -> Iterator[tuple[Scope, int, Mapping[str, int]]]:
+        """What was counted, by scope and hour since the Unix epoch; keys begin with a dimension's field."""
         for (scope, hour), counter in self._counters.items():
-            tables: Tables = {}
-            for key, count in counter.items():
-                row = [count * each for each in _COUNTS[key[1]]]
-                rollups.add(tables.setdefault(key[0], {}), key[2:], row)
-            yield Scope(rollups.ScopeKind(scope[0]), scope[1:]), hour, tables
-
-    def _count(self, click: Click, link_id: str) -> None:
-        seconds = int((click.at - _EPOCH).total_seconds())
-        hour = max(0, seconds // 3600)
-        place = _UNIQUE if click.unique else _PLACES[click.kind]
-        keys = _keys(click, place, str(seconds % 3600 // 60))
-        self._counter("l" + link_id, hour).update(keys)
-        keys.append(_LINK + place + link_id)
-        self._counter("w", hour).update(keys)
-        if click.campaign_id is not None:
-            self._counter("c" + click.campaign_id, hour).update(keys)
-        if click.template_id is not None:
-            self._counter("t" + click.template_id, hour).update(keys)
-        for tag in click.tags:
-            self._counter("g" + tag, hour).update(keys)
-
-    def _counter(self, scope: str, hour: int) -> Counter[str]:
-        counter = self._counters.get((scope, hour))
-        if counter is None:
-            counter = self._counters[scope, hour] = Counter()
-        return counter
+            yield Scope(ScopeKind(scope[0]), scope[1:]), hour, counter
 
 
 def counted(clicks: Iterable[Click]) -> Fold:
@@ -134,68 +125,74 @@ def counted(clicks: Iterable[Click]) -> Fold:
     return fold
 
 
-def merged(kept: bytes | None, more: Mapping[int, Table]) -> bytes:
-    """A dimension of a document with more counts, by hour of the day; what has no room is among OTHERS."""
+def merged(kept: bytes | None, more: Mapping[int, Mapping[str, int]]) -> bytes:
+    """A field of a document with more counts, by hour of the day; what has no room is among OTHERS."""
     hours: Hours = rollups.decode(kept) if kept else {}
     size = len(kept or b"")
     for hour, counts in more.items():
-        table = hours.setdefault(hour, {})
-        for value, row in counts.items():
-            if value not in table:
-                size += len(value.encode()) + _ROW_BYTES
-                if size > TABLE_BYTES:
-                    rollups.add(table, OTHERS, row)
-                    continue
-            rollups.add(table, value, row)
+        tally = hours.setdefault(hour, {})
+        get = tally.get
+        for key, count in counts.items():
+            before = get(key)
+            if before is not None:
+                tally[key] = before + count
+                continue
+            size += len(key.encode()) + _KEY_BYTES
+            if size <= TABLE_BYTES:
+                tally[key] = count
+            else:
+                tally[key[0] + OTHERS] = get(key[0] + OTHERS, 0) + count
     return rollups.encode(hours)
 
 
-def daily(hours: Mapping[int, Tables]) -> Tables:
-    """The tables of a day's hours (0 to 23) as one of the day: minutes become quarters of an hour."""
-    whole: Tables = {}
-    for hour, tables in hours.items():
-        for field, table in tables.items():
+def daily(hours: Mapping[int, Tallies]) -> Tallies:
+    """The tallies of a day's hours (0 to 23) as one of the day: minutes become quarters of an hour."""
+    whole: Tallies = {}
+    for hour, tallies in hours.items():
+        for field, tally in tallies.items():
             target = whole.setdefault(field, {})
-            if field == rollups.TIME:
-                for minute, row in table.items():
-                    rollups.add(target, str(hour * 4 + int(minute) // 15), row)
-            else:
-                rollups.added(target, table)
+            for key, count in tally.items():
+                name = f"{key[0]}{hour * 4 + int(key[1:]) // 15}" if field == TIME else key
+                target[name] = target.get(name, 0) + count
     return whole
 
 
-def by_field(hours: Mapping[int, Tables]) -> dict[str, dict[int, Table]]:
-    """The same tables, by dimension first."""
-    fields: dict[str, dict[int, Table]] = {}
-    for hour, tables in hours.items():
-        for field, table in tables.items():
-            fields.setdefault(field, {})[hour] = table
-    return fields
-
-
-def parts(table: Table) -> dict[int, Table]:
-    """A table by LINK in its parts."""
-    found: dict[int, Table] = {}
-    for value, row in table.items():
-        found.setdefault(part(value), {})[value] = row
+def by_field(tally: Mapping[str, int]) -> Tallies:
+    """A tally of every dimension, each dimension apart."""
+    found: Tallies = {}
+    for key, count in tally.items():
+        found.setdefault(key[0], {})[key[1:]] = count
     return found
 
 
-def part(link_id: str) -> int:
-    """In which part of a table by LINK a link stands."""
-    return zlib.crc32(link_id.encode()) % PARTS
+def parts(tally: Mapping[str, int]) -> dict[int, Tally]:
+    """A tally by LINK in its parts."""
+    found: dict[int, Tally] = {}
+    for key, count in tally.items():
+        found.setdefault(zlib.crc32(key[1:].encode()) % PARTS, {})[key] = count
+    return found
 
 
-def size(hours: Mapping[int, Tables]) -> int:
-    """About how many bytes a document of these tables has."""
-    return sum(
-        len(value) + _ROW_BYTES for tables in hours.values() for table in tables.values() for value in table
-    )
+def size(hours: Mapping[int, Mapping[str, int]]) -> int:
+    """About how many bytes a document of these tallies has."""
+    return sum(sum(map(len, tally)) + _KEY_BYTES * len(tally) for tally in hours.values())
 
 
-def _keys(click: Click, place: str, minute: str) -> list[str]:
-    """Where a click counts within each of its scopes: a dimension's field, the place, and the value."""
-    keys = [f"t{place}{minute}", f"d{place}{click.device.value}"]
+def _scopes(click: Click, link_id: str) -> list[str]:
+    """Where a click counts, each as its kind and id."""
+    scopes = ["w", "l" + link_id]
+    if click.campaign_id is not None:
+        scopes.append("c" + click.campaign_id)
+    if click.template_id is not None:
+        scopes.append("t" + click.template_id)
+    scopes += ["g" + tag for tag in click.tags]
+    return scopes
+
+
+def _keys(click: Click, link_id: str, minute: str) -> list[str]:
+    """As what a click counts within each of its scopes: a dimension's field, the place, and the value."""
+    place = UNIQUE if click.unique else PLACES[click.kind]
+    keys = [f"t{place}{minute}", f"d{place}{click.device.value}", f"{_LINK}{place}{link_id}"]
     for field, value in (
         ("c", click.country),
         ("r", click.region),

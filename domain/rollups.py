@@ -64,8 +64,16 @@ Counts = list[int]
 """Redirects of people, of these the unique ones, then of the other KINDS; zeroes at the end are left out."""
 Table = dict[str, Counts]
 """Counts by value. What has no value is in no row: it is what totals have beyond the rows, see SEVERAL."""
-Hours = dict[int, Table]
-"""A table for each hour of a UTC day, or one for WHOLE_DAY."""
+Tally = dict[str, int]
+"""A table as it is kept: redirects by place (see PLACES) and value, written one behind the other."""
+Hours = dict[int, Tally]
+"""A tally for each hour of a UTC day, or one for WHOLE_DAY."""
+
+PLACES: Final[Mapping[ClickKind, str]] = dict(zip(KINDS, "02345", strict=True))
+"""Where redirects of a kind stand in a tally …"""
+UNIQUE: Final = "1"
+"""… and unique ones of people, which are not among PLACES' then."""
+_ROWS: Final = {place: [0] * int(place) + [1] for place in PLACES.values()} | {UNIQUE: [1, 1]}
 
 
 class ScopeKind(StrEnum):
@@ -93,7 +101,7 @@ class Asked(NamedTuple):
 
     Args:
         scope: whose clicks.
-        field: of FIELDS, or TIME. By LINK the clicks of a link itself are not counted: they are its totals.
+        field: of FIELDS, or TIME.
         first_hour: since the Unix epoch.
         end_hour: behind the last one.
         minutes: by TIME: count minutes, not quarters of an hour; for at most a few days.
@@ -123,7 +131,8 @@ class Group(StrEnum):
     """What a document holds."""
 
     SMALL = "a"
-    """Everything of one UTC day, each hour apart: what nearly all links and tags are content with."""
+    """Everything of one UTC day, each hour apart: what nearly all links and tags are content with. It has one
+    field, ALL, whose keys begin with the field of their dimension."""
     DAY = "d"
     """A day as a whole, of a scope that has outgrown SMALL."""
     HOUR = "h"
@@ -136,6 +145,8 @@ class Group(StrEnum):
 
 _ID: Final = Struct(">8s16s1sIBH")
 ID_BYTES: Final = _ID.size
+ALL: Final = "s"
+"""The field of a document that holds every dimension."""
 PARTS: Final = 8
 """Of a table by LINK."""
 
@@ -193,6 +204,14 @@ def encode(hours: Hours) -> bytes:
 def decode(kept: bytes) -> Hours:
     """What was encoded."""
     return _decode(kept)
+
+
+def table(tally: Mapping[str, int]) -> Table:
+    """The table of a tally."""
+    found: Table = {}
+    for key, count in tally.items():
+        add(found, key[1:], [count * each for each in _ROWS[key[0]]])
+    return found
 
 
 def added(table: Table, more: Mapping[str, Sequence[int]]) -> None:

@@ -1,7 +1,7 @@
 """Folding: stretches of feeds become roll-ups, each exactly once."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from pymongo import InsertOne, ReplaceOne
@@ -11,8 +11,8 @@ from pymongo.errors import DuplicateKeyError
 from domain import folds, rollups
 from domain.clicks import Click
 from domain.dimensions import Dimension
-from domain.folds import Fold, Lag, Moved, Tables
-from domain.rollups import HOURS, WHOLE_DAY, Group, Key, Scope, Table
+from domain.folds import Fold, Lag, Moved, Tallies
+from domain.rollups import HOURS, WHOLE_DAY, Group, Key, Scope
 from storage import codec, mongo
 from storage import rollups as readers
 
@@ -24,9 +24,9 @@ _OUTGROWN: Final = 20_000
 """Scopes that are remembered to have outgrown their document of a day; forgetting one costs one reading."""
 _LINK: Final = rollups.FIELDS[Dimension.LINK]
 
-Additions = dict[str, dict[int, Table]]
-"""What a document gets: by dimension, by hour."""
-Daily = dict[tuple[Scope, int], dict[int, Tables]]
+Additions = Mapping[str, Mapping[int, Mapping[str, int]]]
+"""What a document gets: by field, by hour."""
+Daily = dict[tuple[Scope, int], dict[int, Mapping[str, int]]]
 """What scopes get on a day (its first hour), by hour of the day."""
 
 
@@ -85,8 +85,8 @@ class Folds:
 
     async def _store(self, workspace_id: str, fold: Fold, session: AsyncClientSession) -> None:
         daily: Daily = {}
-        for scope, hour, tables in fold.tables():
-            daily.setdefault((scope, hour - hour % HOURS), {})[hour % HOURS] = tables
+        for scope, hour, tally in fold.tallies():
+            daily.setdefault((scope, hour - hour % HOURS), {})[hour % HOURS] = tally
         await asyncio.sleep(0)
         small: dict[bytes, Additions] = {}
         large: dict[bytes, Additions] = {}
@@ -98,7 +98,7 @@ class Folds:
                 self._remember(key)
                 large.update(_split(rollups.digest(workspace_id, scope), day, hours, fold.slot))
             else:
-                small[key] = folds.by_field(hours)
+                small[key] = {rollups.ALL: hours}
         await self._write(small, kept, session)
         await self._write(large, await self._kept(large, session), session)
 
@@ -133,19 +133,22 @@ class Folds:
         self._outgrown.add(key)
 
 
-def _split(scope: bytes, day: int, hours: dict[int, Tables], slot: int) -> dict[bytes, Additions]:
-    """What the documents of a day, and of each of its hours, get; tables by LINK in their parts."""
+def _split(
+    scope: bytes, day: int, hours: Mapping[int, Mapping[str, int]], slot: int
+) -> dict[bytes, Additions]:
+    """What the documents of a day, and of each of its hours, get; tallies by LINK in their parts."""
     found: dict[bytes, Additions] = {}
 
-    def take(group: Group, of_links: Group, bucket: int, hour: int, tables: Tables) -> None:
-        rest = {field: {hour: table} for field, table in tables.items() if field != _LINK}
+    def take(group: Group, of_links: Group, bucket: int, hour: int, tallies: Tallies) -> None:
+        rest = {field: {hour: tally} for field, tally in tallies.items() if field != _LINK}
         found[Key(scope, group, bucket, 0, slot).packed()] = rest
-        for part, table in folds.parts(tables.get(_LINK, {})).items():
-            found[Key(scope, of_links, bucket, part, slot).packed()] = {_LINK: {hour: table}}
+        for part, tally in folds.parts(tallies.get(_LINK, {})).items():
+            found[Key(scope, of_links, bucket, part, slot).packed()] = {_LINK: {hour: tally}}
 
-    take(Group.DAY, Group.DAY_LINKS, day, WHOLE_DAY, folds.daily(hours))
-    for hour, tables in hours.items():
-        take(Group.HOUR, Group.HOUR_LINKS, day + hour, hour, tables)
+    apart = {hour: folds.by_field(tally) for hour, tally in hours.items()}
+    take(Group.DAY, Group.DAY_LINKS, day, WHOLE_DAY, folds.daily(apart))
+    for hour, tallies in apart.items():
+        take(Group.HOUR, Group.HOUR_LINKS, day + hour, hour, tallies)
     return found
 
 

@@ -27,15 +27,21 @@ _OF_SCOPES: Final = {
 
 
 class _Question:
-    """One question, the documents that answer it, and its answer so far."""
+    """One question, the documents that answer it, and what they tell."""
 
     def __init__(self, workspace_id: str, asked: Asked) -> None:
         self.asked = asked
         self.scope = rollups.digest(workspace_id, asked.scope)
-        self.answer: Table = {}
+        self._tally: rollups.Tally = {}
         first, end = asked.first_hour, asked.end_hour
+        self._hours = range(first, end)
         first_day, end_day = -(-first // HOURS) * HOURS, end // HOURS * HOURS
         self._days = range(first_day, end_day) if first_day < end_day and not asked.minutes else range(0)
+
+    @property
+    def answer(self) -> Table:
+        """The answer, once everything is taken."""
+        return rollups.table(self._tally)
 
     def spans(self) -> Iterator[tuple[bytes, bytes]]:
         """Where its documents stand: whole days by the day, what is left at both ends by the hour."""
@@ -50,32 +56,37 @@ class _Question:
         yield rollups.span(self.scope, hours, first, self._days.start)
         yield rollups.span(self.scope, hours, self._days.stop, end)
 
-    def take(self, key: Key, kept: bytes) -> None:
+    def take(self, key: Key, document: Mapping[str, Any]) -> None:
         """Count what a document holds, as far as it is asked for."""
-        for hour, table in rollups.decode(kept).items():
+        kept = document.get(rollups.ALL if key.group is Group.SMALL else self.asked.field)
+        if kept is None:
+            return
+        for hour, tally in rollups.decode(kept).items():
             if key.group is Group.SMALL:
-                self.take_hour(key.bucket + hour, table)
+                self.take_hour(key.bucket + hour, tally)
             elif hour == WHOLE_DAY:
                 if key.bucket in self._days:
-                    self._add(key.bucket, table, WHOLE_DAY)
-            elif key.bucket not in self._days:
-                self.take_hour(key.bucket, table)
+                    self._add(key.bucket, tally.items(), WHOLE_DAY)
+            elif key.bucket in self._hours and key.bucket not in self._days:
+                self._add(key.bucket, tally.items(), hour)
 
-    def take_hour(self, hour: int, table: Table) -> None:
-        """Count one hour."""
-        if self.asked.first_hour <= hour < self.asked.end_hour:
-            self._add(hour, table, hour)
+    def take_hour(self, hour: int, tally: Mapping[str, int]) -> None:
+        """Count one hour, from a tally of every dimension."""
+        if hour in self._hours:
+            field = self.asked.field
+            self._add(hour, ((key[1:], count) for key, count in tally.items() if key[0] == field), hour)
 
-    def _add(self, bucket: int, table: Table, hour: int) -> None:
-        if self.asked.field != rollups.TIME:
-            rollups.added(self.answer, table)
-            return
-        for part, counts in table.items():
-            if hour == WHOLE_DAY:
-                at = bucket * 4 + int(part)
-            else:
-                at = bucket * 60 + int(part) if self.asked.minutes else bucket * 4 + int(part) // 15
-            rollups.add(self.answer, str(at), counts)
+    def _add(self, bucket: int, counts: Iterable[tuple[str, int]], hour: int) -> None:
+        tally, by_time = self._tally, self.asked.field == rollups.TIME
+        for key, count in counts:
+            name = f"{key[0]}{self._at(bucket, int(key[1:]), hour)}" if by_time else key
+            tally[name] = tally.get(name, 0) + count
+
+    def _at(self, bucket: int, part: int, hour: int) -> int:
+        """The quarter of an hour, or the minute, that is meant by a part of a bucket."""
+        if hour == WHOLE_DAY:
+            return bucket * 4 + part
+        return bucket * 60 + part if self.asked.minutes else bucket * 4 + part // 15
 
 
 class Rollups:
@@ -117,14 +128,12 @@ class Rollups:
         for document in await self._documents(wanted, session):
             key = rollups.unpacked(document["_id"])
             for question in of_scopes[key.scope]:
-                kept = document.get(question.asked.field)
-                if kept is not None:
-                    question.take(key, kept)
+                question.take(key, document)
         if lags:
             clicks = await self._tail(workspace_id, lags, wanted, session)
-            for scope, hour, tables in folds.counted(clicks).tables():
+            for scope, hour, tally in folds.counted(clicks).tallies():
                 for question in of_scopes.get(rollups.digest(workspace_id, scope), ()):
-                    question.take_hour(hour, tables.get(question.asked.field, {}))
+                    question.take_hour(hour, tally)
 
     async def _lags(self, workspace_id: str, session: AsyncClientSession) -> list[Lag]:
         cursor = await self._feeds.aggregate(lagging({"workspace_id": workspace_id}), session=session)
@@ -135,7 +144,7 @@ class Rollups:
     ) -> list[mongo.Document]:
         spans = {span for each in questions for span in each.spans() if span[0] < span[1]}
         ranges = [{"_id": {"$gte": first, "$lt": end}} for first, end in sorted(spans)]
-        fields = {each.asked.field: 1 for each in questions}
+        fields = {rollups.ALL: 1, **{each.asked.field: 1 for each in questions}}
         found = self._rollups.find({"$or": ranges}, fields, session=session, batch_size=10_000)
         return await found.to_list()
 
