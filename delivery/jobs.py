@@ -18,8 +18,8 @@ TURN_CHUNKS: Final = 4
 """After so many chunks of one job it is somebody else's turn, if somebody waits."""
 POLL_SECONDS: Final = 1.0
 """How often a worker that nobody wakes looks for jobs."""
-RENEWAL_SECONDS: Final = 3.0
-"""A lease lasts 10 s and each chunk renews it: this is for chunks that take long."""
+RENEWAL_SECONDS: Final = 1.0
+"""A lease lasts 4 s and each chunk renews it: this is for chunks that take long."""
 FIRST_BACKOFF_SECONDS: Final = 0.05
 LAST_BACKOFF_SECONDS: Final = 2.0
 _ATTEMPTS: Final = 20

@@ -25,7 +25,8 @@ from storage import codec, job_results, mongo
 from storage.link_writes import LinkWrites, Stale, is_duplicate
 from storage.mongo import Database, Document
 
-LEASE_SECONDS: Final = 10
+LEASE_SECONDS: Final = 4
+"""After so long a job whose worker was killed is taken over; too early would waste work, nothing else."""
 MAX_ATTEMPTS: Final = 10
 """How often a job is taken without getting a step further; then it is given up: it may kill workers."""
 _SECONDS: Final = 8
