@@ -59,7 +59,7 @@ def opens(kept: Sealed, password: str) -> bool:
     A stored hash that is none opens for nobody.
     """
     try:
-        return _hasher.verify(kept.hash, _typed(password))
+        return _hasher.verify(kept.hash.encode("ascii", "replace"), _typed(password))
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
         return False
 

@@ -16,7 +16,8 @@ from redirect.doors import Doors
 from redirect.responses import Refused, whole
 from redirect.routes import Entry
 
-SEAT_SECONDS: Final = 0.25
+SEAT_SECONDS: Final = 1.0
+"""How long a visitor waits for a seat: longer than for anything else, since nobody else can answer."""
 
 
 class Gates:
@@ -46,22 +47,22 @@ class Gates:
         route = entry.route
         if route.seats is None or not rules.needs_seat(route, decision):
             return decision
-        if not entry.full:
-            free = await self._free(route, route.seats, visit)
-            if entry.version == (route.link_id, route.link_version):
-                entry.full = not free
-            if free:
-                return decision
-        return rules.full(route)
-
-    async def _free(self, route: rules.Route, seats: int, visit: Visit) -> bool:
-        human = ledgers.kind_of(visit.purpose, self._agents(visit.agent)) is ClickKind.HUMAN
         try:
-            async with asyncio.timeout(SEAT_SECONDS):
-                if human:
-                    return await self._seats.take(route.workspace_id, route.link_id, seats)
-                taken = await self._seats.taken(route.workspace_id, [route.link_id])
-                return taken[route.link_id] < seats
+            async with (
+                asyncio.timeout(SEAT_SECONDS),
+                entry.seating,
+            ):  # a crowd asks one by one, and not in vain
+                if not entry.full and await self._free(route, route.seats, visit):
+                    return decision
         except (Unavailable, TimeoutError) as error:
             self._counts.unavailable += 1
             raise Refused(503, retry_after_seconds=whole(None)) from error
+        if entry.version == (route.link_id, route.link_version):
+            entry.full = True
+        return rules.full(route)
+
+    async def _free(self, route: rules.Route, seats: int, visit: Visit) -> bool:
+        if ledgers.kind_of(visit.purpose, self._agents(visit.agent)) is ClickKind.HUMAN:
+            return await self._seats.take(route.workspace_id, route.link_id, seats)
+        taken = await self._seats.taken(route.workspace_id, [route.link_id])
+        return taken[route.link_id] < seats

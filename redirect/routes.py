@@ -38,7 +38,7 @@ class Entry:
     `full` remembers that all seats of a link with a clickLimit are taken, `ruled` the link if it has rules.
     """
 
-    __slots__ = ("aliases", "answer", "due", "full", "route", "ruled", "until", "version")
+    __slots__ = ("aliases", "answer", "due", "full", "route", "ruled", "seating", "until", "version")
 
     def __init__(self) -> None:
         self.route: Route
@@ -46,6 +46,7 @@ class Entry:
         self.due = self.until = 0.0
         self.ruled: Link | None = None
         self.full = False
+        self.seating: asyncio.Lock | None = None
         self.version = ("", 0)
         self.aliases: list[bytes] = []
 

@@ -1,10 +1,15 @@
 """Seats of links with a clickLimit: a document a link, apart from `links`, which visitors read."""
 
 from collections.abc import Sequence
+from typing import Final
 
+import pymongo
 from pymongo.errors import DuplicateKeyError
 
 from storage.mongo import Database, answering
+
+SECONDS: Final = 1.0
+"""Budget of one operation: longer than a redirect's usual one, for nobody else can answer."""
 
 
 class MongoSeats:
@@ -19,7 +24,7 @@ class MongoSeats:
     async def take(self, workspace_id: str, link_id: str, limit: int) -> bool:
         """Take one of `limit` seats; False where all are taken."""
         free = {"_id": link_id, "workspace_id": workspace_id, "used": {"$lt": limit}}
-        with answering():
+        with answering(), pymongo.timeout(SECONDS):
             # An upsert that finds no free seat tries to make the document, and meets the one that is there:
             # all are taken, or somebody else made it in the very same moment, which a second look tells.
             for upsert in (True, False):
@@ -33,6 +38,6 @@ class MongoSeats:
     async def taken(self, workspace_id: str, link_ids: Sequence[str]) -> dict[str, int]:
         """How many seats of each link are taken."""
         query = {"_id": {"$in": list(link_ids)}, "workspace_id": workspace_id}
-        with answering():
+        with answering(), pymongo.timeout(SECONDS):
             documents = await self._seats.find(query).to_list()
         return dict.fromkeys(link_ids, 0) | {each["_id"]: each["used"] for each in documents}

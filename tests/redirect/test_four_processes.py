@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -23,13 +22,13 @@ RESTORE = "mutation ($id: ID!) { restoreLink(id: $id) { link { version } userErr
 DELETE = "mutation ($id: ID!) { deleteLink(id: $id) { deletedId userErrors { message } } }"
 
 
-@pytest.fixture
-async def application(tmp_path: Path) -> AsyncIterator[Application]:
-    async with running(tmp_path, "--redirect-processes", str(PROCESSES)) as each:
+@pytest.fixture(scope="module")
+async def application(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Application]:
+    async with running(tmp_path_factory.mktemp("four"), "--redirect-processes", str(PROCESSES)) as each:
         yield each
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def visitors(application: Application) -> AsyncIterator[list[httpx.AsyncClient]]:
     """One visitor for each process, with a connection that stays: who is stopped accepts nobody."""
     processes = application.children("-m app redirect")
@@ -97,3 +96,24 @@ async def test_a_new_link_redirects_at_once_everywhere(
             input={"destination": BEFORE, "slug": slug},
         )
     assert await answers(visitors, url) == [(302, BEFORE)] * PROCESSES
+
+
+async def test_a_limit_of_one_holds_over_all_processes(
+    application: Application, visitors: list[httpx.AsyncClient]
+) -> None:
+    """Of fifty people at once one gets through; bots and HEAD use nothing up. LK-12: no log has a query."""
+    person = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+    async with httpx.AsyncClient() as author:
+        made = await application.graphql(
+            author,
+            "mutation ($input: CreateLinkInput!) { createLink(input: $input) { link { shortUrl } } }",
+            input={"destination": BEFORE, "clickLimit": 1},
+        )
+    url = f"{made['createLink']['link']['shortUrl']}?password=guess-me"
+    for visitor in visitors:
+        assert (await visitor.get(url, headers={"user-agent": "Googlebot/2.1"})).status_code == 302
+        assert (await visitor.head(url, headers=person)).status_code == 302
+    async with httpx.AsyncClient(timeout=10) as crowd:  # a connection each
+        answers = await asyncio.gather(*(crowd.get(url, headers=person) for _ in range(50)))
+    assert sorted(each.status_code for each in answers) == [302] + [410] * 49
+    assert "guess-me" not in (application.data_dir.parent / "serve.log").read_text()
