@@ -132,8 +132,10 @@ async def run(
         metrics.watch("api_feeds", opened.click_feed.hub.counts)
         metrics.watch("api_changes", opened.changes.counts)
         metrics.watch("api_signals", opened.signal_news.counts)
-        hub = opened.click_feed.hub
-        async with tasks.background(metrics.flushing, hub.listen, hub.look_after):
+        hub, watches = opened.click_feed.hub, opened.job_feed
+        async with tasks.background(
+            metrics.flushing, hub.listen, hub.look_after, watches.listen, watches.look_after
+        ):
             await serving.serve(
                 Operations(api.application, readiness, metrics),
                 sockets,

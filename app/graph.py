@@ -22,6 +22,7 @@ from schema.links import Link
 from schema.scalars import SCALARS
 from schema.templates import Template
 from schema.workspaces import Workspace
+from subscriptions.bulk_jobs import BulkJobSubscriptions
 from subscriptions.clicks import ClickSubscriptions
 from subscriptions.link_stats import LinkStatsSubscriptions
 
@@ -50,7 +51,7 @@ class Mutation(
 
 
 @strawberry.type(description="Live feeds.")
-class Subscription(ClickSubscriptions, LinkStatsSubscriptions):
+class Subscription(BulkJobSubscriptions, ClickSubscriptions, LinkStatsSubscriptions):
     """Every subscription."""
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final
 
@@ -76,7 +76,7 @@ class Results:
             raise NotFound("There is no such job, or not any more.")
         return job
 
-    async def _pieces(self, job: Job) -> AsyncIterator[bytes]:
+    async def _pieces(self, job: Job) -> AsyncGenerator[bytes, None]:
         window = Window(size=_ROWS)
         while True:
             page = await self._jobs.results(job.workspace_id, job.id, window, only_failed=False)

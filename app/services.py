@@ -20,7 +20,7 @@ from storage.changes import RedisLinkChanges
 from storage.clicks import Clicks
 from storage.feeds import Feeds
 from storage.idempotency import MongoClaims
-from storage.job_news import RedisJobNews
+from storage.job_news import RedisJobListener, RedisJobNews
 from storage.jobs import MongoJobs
 from storage.keys import MongoKeys
 from storage.link_lists import MongoLinkLists
@@ -34,6 +34,7 @@ from storage.uploads import MongoUploads
 from storage.workspaces import MongoWorkspaces
 from subscriptions.boards import Boards
 from subscriptions.hub import Hub
+from subscriptions.job_watches import JobWatches
 from subscriptions.replay import ClickFeeds
 
 
@@ -50,6 +51,7 @@ class Services(Connections):
     uploads: MongoUploads
     jobs: MongoJobs
     job_news: RedisJobNews
+    job_feed: JobWatches
     keys: MongoKeys
     workspaces: MongoWorkspaces
     changes: RedisLinkChanges
@@ -93,6 +95,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             uploads=MongoUploads(database),
             jobs=MongoJobs(database),
             job_news=RedisJobNews(news, settings.mongodb_database),
+            job_feed=JobWatches(MongoJobs(database), RedisJobListener(news, settings.mongodb_database)),
             keys=MongoKeys(database),
             workspaces=MongoWorkspaces(database),
             changes=RedisLinkChanges(news, settings.mongodb_database),

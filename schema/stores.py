@@ -7,6 +7,7 @@ from domain.click_filters import Clicks
 from domain.clicks import Stats
 from domain.facts import Known
 from domain.feeds import ClickFeed
+from domain.job_feeds import JobFeed
 from domain.jobs import JobNews, Jobs
 from domain.keys import Keys
 from domain.link_lists import LinkLists
@@ -60,6 +61,10 @@ class Stores(Protocol):
     @property
     def jobs(self) -> Jobs:
         """Jobs."""
+
+    @property
+    def job_feed(self) -> JobFeed:
+        """Progress of jobs."""
 
     @property
     def job_news(self) -> JobNews:

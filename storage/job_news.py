@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -9,8 +10,10 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from domain.jobs import JobProgressed
+from storage.news import listen
 
 BUDGET_SECONDS: Final = 0.1
+_decode: Final = msgspec.msgpack.Decoder(JobProgressed).decode
 _log = logging.getLogger(__name__)
 
 
@@ -31,6 +34,25 @@ class RedisJobNews:
                 await self._redis.publish(self._channel, msgspec.msgpack.encode(news))
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("news of job %s were not published: %s", news.job_id, error)
+
+
+class RedisJobListener:
+    """Hears what RedisJobNews publishes; see domain.job_feeds.JobListener."""
+
+    def __init__(self, redis: Redis, database: str) -> None:
+        self._redis = redis
+        self._channel = channel(database)
+
+    async def keep(self, hear: Callable[[JobProgressed], None], missed: Callable[[], None]) -> None:
+        """Listen for ever; a lost connection is made again, and `missed` called then."""
+
+        def heard(message: bytes) -> None:
+            try:
+                hear(_decode(message))
+            except msgspec.MsgspecError as error:
+                _log.warning("news of another version are passed over: %s", error)
+
+        await listen(self._redis, self._channel, heard=heard, connected=missed, lost=missed)
 
 
 def channel(database: str) -> str:
