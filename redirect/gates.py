@@ -47,11 +47,9 @@ class Gates:
         route = entry.route
         if route.seats is None or not rules.needs_seat(route, decision):
             return decision
+        entry.seating = entry.seating or asyncio.Lock()  # a crowd asks one by one, and not in vain
         try:
-            async with (
-                asyncio.timeout(SEAT_SECONDS),
-                entry.seating,
-            ):  # a crowd asks one by one, and not in vain
+            async with asyncio.timeout(SEAT_SECONDS), entry.seating:
                 if not entry.full and await self._free(route, route.seats, visit):
                     return decision
         except (Unavailable, TimeoutError) as error:
