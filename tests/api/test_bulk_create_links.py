@@ -1,5 +1,7 @@
 """bulkCreateLinks, bulkJob and cancelBulkJob: thousands of links in one call, and what became of each row."""
 
+import dataclasses
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -280,3 +282,22 @@ async def test_turns_go_round_the_workspaces(api: Api, other: Api) -> None:
     documents = await api.services.database["jobs"].find({"_id": {"$in": ids}}).sort("served_at", 1).to_list()
     served = [document["_id"] for document in documents]
     assert served.index(one) <= 1
+
+
+async def test_a_repeated_call_finds_the_job_of_the_first(api: Api) -> None:
+    """BK-02: the process died before its answer was kept; the repetition makes nothing twice."""
+    at = api.context.clock()
+
+    def again() -> Api:
+        draws = iter(range(10_000))
+        same = api.context.repeatable(at, lambda count: hashlib.shake_256(b"%d" % next(draws)).digest(count))
+        return dataclasses.replace(api, context=same)
+
+    given = {"templateId": await template(api), "rows": [row(6_000 + number) for number in range(1_000)]}
+    first = await started(again(), **given)
+    await work_off(api.services)
+    assert await started(again(), **given) == first
+    assert (await done(api, first))["succeeded"] == 1_000
+    links = api.services.database["links"]
+    query = {"workspace_id": api.context.viewer.workspace_id}
+    assert await links.count_documents(query) == 1_000
