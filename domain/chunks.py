@@ -56,6 +56,7 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         made, changed, removed: what is written; each is a row that succeeds unless the store refuses it.
         results: of all other rows: those that fail, and those where there is nothing to do.
         output: what is appended to the file that the job writes.
+        written: rows of that file, which have no results; each is one that succeeds.
         cursor: where the next chunk starts, as plain data that BSON and JSON know.
         last: nothing is left behind this chunk.
     """
@@ -65,13 +66,14 @@ class Chunk(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     removed: Sequence[Removal] = ()
     results: Sequence[RowResult] = ()
     output: bytes = b""
+    written: int = 0
     cursor: Any = None
     last: bool = False
 
     @property
     def rows(self) -> int:
         """How many rows it settles."""
-        return len(self.made) + len(self.changed) + len(self.removed) + len(self.results)
+        return len(self.made) + len(self.changed) + len(self.removed) + len(self.results) + self.written
 
     @property
     def end(self) -> tuple[Any, bool]:

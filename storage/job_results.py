@@ -64,6 +64,18 @@ class MongoResults:
             document = await self._results.find_one(query, {"output": 1})
         return None if document is None else bytes(document.get("output", b""))
 
+    async def sizes(self, workspace_id: str, job_id: str) -> list[tuple[int, int]]:
+        """The pieces of the job's file so far, in order: of each its step and its bytes."""
+        stages: list[Document] = [
+            {"$match": {"_id": {"$gte": _id(job_id, 0), "$lt": f"{job_id}0"}, "workspace_id": workspace_id}},
+            {"$match": {"output": {"$exists": True}}},
+            {"$sort": {"_id": 1}},
+            {"$project": {"size": {"$binarySize": "$output"}}},
+        ]
+        with answering():
+            found = await (await self._results.aggregate(stages)).to_list()
+        return [(int(each["_id"].rpartition("/")[2]), each["size"]) for each in found]
+
 
 def of(chunk: Chunk) -> list[RowResult]:
     """What becomes of the rows of a chunk that is committed, in their order."""

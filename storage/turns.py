@@ -165,9 +165,8 @@ class MongoTurns:
 
     async def _advance(self, job: Job, after: Job, session: AsyncClientSession) -> None:
         """Take the step: of all workers that try, only one finds the job where it starts."""
-        progress = {
-            name: getattr(after, name) for name in ("done", "succeeded", "failed", "step", "cursor", "state")
-        }
+        names = ("total", "done", "succeeded", "failed", "step", "cursor", "state")
+        progress = {name: getattr(after, name) for name in names}
         finish = _finish(after.finished_at) if after.finished_at is not None else {}
         change: dict[str, Any] = {
             "$set": {**progress, "state": after.state.value, "attempts": 0, **finish},
@@ -202,12 +201,14 @@ class MongoTurns:
 
 def _after(job: Job, chunk: Chunk, settled: Sequence[RowResult], now: datetime) -> Job:
     failed = sum(1 for each in settled if each.errors)
+    done = job.done + len(settled) + chunk.written
     return msgspec.structs.replace(
         job,
         step=job.step + 1,
         cursor=chunk.cursor,
-        done=job.done + len(settled),
-        succeeded=job.succeeded + len(settled) - failed,
+        total=max(job.total, done),  # of a file nobody knows beforehand how many rows it gets
+        done=done,
+        succeeded=job.succeeded + len(settled) + chunk.written - failed,
         failed=job.failed + failed,
         state=JobState.SUCCEEDED if chunk.last else JobState.RUNNING,
         finished_at=now if chunk.last else None,
