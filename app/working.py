@@ -18,6 +18,7 @@ from delivery.announcements import Outbox
 from delivery.clicks import Clicks
 from delivery.counts import Counts
 from delivery.folds import Folding
+from delivery.freshness import Freshness
 from delivery.leases import Lease
 from delivery.popularity import Popularity
 from domain.agents import Agents
@@ -77,6 +78,7 @@ async def shipping(
             lease=lease,
             outbox=outbox,
             folding=folding,
+            freshness=Freshness(ledger, opened.clock),
             agents=Agents().read,
             counts=counts,
         )

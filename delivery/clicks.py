@@ -13,6 +13,7 @@ from delivery import journals
 from delivery.announcements import Outbox
 from delivery.counts import Counts
 from delivery.folds import Folding
+from delivery.freshness import Freshness
 from delivery.journals import Frame, Journal
 from delivery.leases import Lease
 from domain import ledgers
@@ -45,6 +46,7 @@ class Clicks:
         lease: the slot they are numbered in.
         outbox: takes the news.
         folding: takes the clicks into the roll-ups.
+        freshness: is told of journals that were read to their end.
         agents: reads an agent string, see agents.Agents.read.
         counts: what happened so far.
     """
@@ -57,6 +59,7 @@ class Clicks:
         lease: Lease,
         outbox: Outbox,
         folding: Folding,
+        freshness: Freshness,
         agents: Callable[[str], Agent],
         counts: Counts,
     ) -> None:
@@ -65,6 +68,7 @@ class Clicks:
         self._lease = lease
         self._outbox = outbox
         self._folding = folding
+        self._freshness = freshness
         self._agents = agents
         self._counts = counts
         self._held: dict[str, Journal] = {}
@@ -95,6 +99,7 @@ class Clicks:
                 if stopping.is_set():
                     break
                 shipped |= await self._attempt(journal.id, self._ship(journal))
+            await self._freshness.tell()
         except Unavailable as error:
             self._fail("MongoDB is away, journals keep the clicks: %s", error)
         except Exception as error:  # noqa: BLE001 - the rim: whatever is wrong, the journals keep the clicks
@@ -145,11 +150,13 @@ class Clicks:
 
     async def _ship(self, journal: Journal) -> bool:
         """Commit the next stretch of a journal; one that is empty and abandoned is closed and removed."""
-        abandoned = self._abandoned(journal)
+        abandoned, now = self._abandoned(journal), self._freshness.now()
         frames, end = journal.frames(MAX_ENTRIES)
         if end == journal.offset:
             if abandoned:
                 await self._close(journal)
+            else:
+                self._freshness.whole(journal.id, now)
             return False
         stretch = Stretch(journal.id, journal.offset, end, tuple(self._entries(journal.id, frames)))
         try:

@@ -35,6 +35,17 @@ def prefix_of(text: str) -> str | None:
     return None
 
 
+def instant_of(text: str) -> int:
+    """The instant of an id, with or without its prefix, milliseconds since the Unix epoch; 0: it is no id."""
+    digits = text.rpartition("_")[2]
+    if len(digits) != _LENGTH or not _DIGITS.issuperset(digits):
+        return 0
+    value = 0
+    for digit in digits[:10]:  # 50 bits, of which the first two are none of the id's
+        value = value << 5 | _ALPHABET.index(digit)
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class Ids:
     """Makes new ids from a clock (milliseconds) and a source of random bytes, both handed in."""

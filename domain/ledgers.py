@@ -76,6 +76,10 @@ class Ledger(Protocol):
         """Store a stretch in one transaction; what was committed by workspace. Raises Moved."""
         ...
 
+    async def whole(self, journal_ids: Collection[str], until: datetime) -> None:
+        """Note that every click of some journals that was answered before `until` is in the ledger."""
+        ...
+
     async def close(self, journal_id: str) -> None:
         """Mark a journal as shipped completely."""
         ...

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Self
 from uuid import UUID
@@ -13,7 +13,7 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from domain import ledgers
+from domain import ids, instants, ledgers
 from domain.clicks import Click, ClicksCommitted
 from domain.errors import Unavailable
 from domain.ledgers import Entry, JournalClosed, Moved, Stretch
@@ -59,10 +59,13 @@ class Ledger:
 
     async def offset_of(self, journal_id: str) -> int:
         """Where shipping of a journal goes on, 0 for a new one; raises JournalClosed."""
+        now = self._clock()
+        begun = min(ids.instant_of(journal_id), instants.milliseconds(now))  # no click in it is older
+        fields = {"offset": 0, "registered_at": now, "whole_at": instants.of_milliseconds(begun)}
         with mongo.answering():
             found = await self._database.journals.find_one_and_update(
                 {"_id": journal_id},
-                {"$setOnInsert": {"offset": 0, "registered_at": self._clock()}},
+                {"$setOnInsert": fields},
                 upsert=True,
                 return_document=True,
             )
@@ -70,6 +73,12 @@ class Ledger:
         if "closed_at" in document:
             raise JournalClosed(journal_id)
         return int(document["offset"])
+
+    async def whole(self, journal_ids: Collection[str], until: datetime) -> None:
+        """Note that every click of some journals that was answered before `until` is in the ledger."""
+        query = {"_id": {"$in": list(journal_ids)}}
+        with mongo.answering():
+            await self._database.journals.update_many(query, {"$set": {"whole_at": until}})
 
     async def close(self, journal_id: str) -> None:
         """Mark a journal as shipped completely; doing it again changes nothing."""

@@ -66,6 +66,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
             name="by_feed",
         ),
     ),
+    "journals": (IndexModel([("closed_at", ASCENDING)], name="by_closing"),),
     "feeds": (IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),),
     "folded": (IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),),
     "rollups": (),  # all that is asked of them is in their ids

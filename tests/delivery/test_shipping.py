@@ -12,9 +12,11 @@ import pytest
 
 from app.services import Services
 from delivery.journals import Journal as ShippedJournal
-from domain import journals
+from domain import ids, instants, journals
 from domain.journals import HEADER, SEGMENT_BYTES
 from redirect.journal import Journal
+from storage.journals import Journals
+from storage.ledgers import Ledger
 from tests.delivery.workers import Worker, journal, visit
 
 
@@ -156,6 +158,39 @@ async def test_workers_share_the_journals_and_their_slots_differ(opened: Service
     assert sorted(await opened.database.clicks.distinct("slot")) == [0, 1]
     for writer in writers:
         writer.close()
+
+
+async def test_an_idle_journal_holds_up_no_figures(opened: Services) -> None:
+    """A14: figures are as of now while nobody clicks, and of the last second while somebody does."""
+    started = opened.clock()
+    idle, busy = journal(opened), journal(opened)
+    busy.append(visit())
+    worker, known = Worker(opened), Journals(opened.database, opened.clock)
+    seen = started
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(worker.run())
+        while not worker.counts.clicks_committed or seen <= started:
+            await asyncio.sleep(0.05)  # another task notes it: there is no event to await
+            seen = await known.as_of()
+        worker.stopping.set()
+    assert started < seen <= opened.clock()
+    idle.close()
+    busy.close()
+
+
+async def test_a_journal_that_nobody_ships_holds_figures_back(opened: Services, ledger: Ledger) -> None:
+    """A14: the slowest open journal decides; one that is shipped completely does not count any more."""
+    old, new = (ids.of("clk", at_ms, bytes(10)).removeprefix("clk_") for at_ms in (1_000, 1_790_000_000_000))
+    known = Journals(opened.database, opened.clock)
+    before = opened.clock()
+    assert before <= await known.as_of() <= opened.clock()
+    for name in (old, new):
+        await ledger.offset_of(name)
+    assert await known.as_of() == instants.of_milliseconds(1_000)
+    await ledger.whole([old], instants.of_milliseconds(2_000))
+    assert await known.as_of() == instants.of_milliseconds(2_000)
+    await ledger.close(old)
+    assert await known.as_of() == instants.of_milliseconds(1_790_000_000_000)
 
 
 def work_for_ever(settings: object) -> None:

@@ -14,6 +14,7 @@ from delivery.announcements import Outbox
 from delivery.clicks import Clicks
 from delivery.counts import Counts
 from delivery.folds import Folding
+from delivery.freshness import Freshness
 from delivery.leases import Lease
 from domain import ids, ledgers
 from domain.agents import Agents
@@ -72,6 +73,7 @@ class Worker:
             lease=self.lease,
             outbox=self.outbox,
             folding=self.folding,
+            freshness=Freshness(self.ledger, opened.clock),
             agents=AGENTS.read,
             counts=self.counts,
         )
