@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 from bson import json_util
 
+from app.graphql.idempotency import repeat_of
+from app.graphql.payloads import Call
 from domain import drafts, passwords
 from domain.passwords import Sealed
 from tests.api.conftest import Api
@@ -124,3 +126,17 @@ async def test_accents_are_the_same_however_they_are_typed(api: Api) -> None:
     """One keyboard sends é as one character, another as two."""
     made = (await created(api, password="caf\u00e9"))["link"]
     assert passwords.opens(await hash_of(api, made["id"]), "cafe\u0301")
+
+
+def test_an_idempotency_key_remembers_no_password() -> None:
+    """Its fingerprint is a fast hash: of a password it holds four bits, wherever the password stands."""
+
+    def fingerprint(password: str, *, literal: bool) -> bytes:
+        value = f'"{password}"' if literal else "$secret"
+        text = f"mutation {{ createLink(input: {{password : {value}}}) {{ link {{ id }} }} }}"
+        variables: dict[str, Any] = {} if literal else {"rows": [{"password": password}], "secret": password}
+        return repeat_of("key", Call(text, variables, None, {})).fingerprint
+
+    for literal in (True, False):
+        seen = {fingerprint(f"password {number}", literal=literal) for number in range(200)}
+        assert len(seen) == 16
