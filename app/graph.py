@@ -6,6 +6,7 @@ from typing import Final
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from resolvers.bulk_edits import BulkEditMutations
 from resolvers.bulk_jobs import BulkJobMutations, BulkJobQueries
 from resolvers.campaigns import CampaignMutations, CampaignQueries
 from resolvers.clicks import ClickQueries
@@ -45,7 +46,13 @@ class Query(
 
 @strawberry.type(description="Changing. Each takes effect as a whole before the next one starts.")
 class Mutation(
-    BulkJobMutations, CampaignMutations, LinkMutations, SignalMutations, TemplateMutations, WorkspaceMutations
+    BulkEditMutations,
+    BulkJobMutations,
+    CampaignMutations,
+    LinkMutations,
+    SignalMutations,
+    TemplateMutations,
+    WorkspaceMutations,
 ):
     """Every mutation."""
 

@@ -5,10 +5,15 @@ from collections.abc import Awaitable
 
 from app.services import Services
 from domain import hostnames
+from domain.bulk_edits import LinkDeletion, LinkUpdate
 from domain.chunks import Work
 from domain.link_creation import LinkCreation
 from domain.link_imports import LinkImport
 from domain.link_rows import LinkRows
+from domain.link_walks import LinkWalk
+from domain.propagations import Propagation
+from domain.rerenderings import Rerendering
+from domain.undoings import Undoing
 from domain.workbenches import Workshop
 
 
@@ -25,7 +30,16 @@ def works(opened: Services) -> list[Work]:
         ids=opened.ids,
     )
     rows = LinkRows(workshop, opened.uploads, breathe)
-    return [LinkCreation(rows), LinkImport(rows)]
+    walk = LinkWalk(workshop, opened.link_lists, breathe)
+    return [
+        LinkCreation(rows),
+        LinkImport(rows),
+        LinkUpdate(walk),
+        LinkDeletion(walk),
+        Rerendering(walk),
+        Propagation(walk),
+        Undoing(workshop, opened.jobs),
+    ]
 
 
 def breathe() -> Awaitable[None]:

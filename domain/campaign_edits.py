@@ -1,6 +1,6 @@
 """Campaign edits: how campaigns are made and changed, and how one makes the links of all its channels."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -10,11 +10,13 @@ from domain.campaign_drafts import CampaignDraft, checked
 from domain.campaigns import Campaign, Channel, Conflict, UtmPolicy
 from domain.drafts import Draft
 from domain.errors import Rejected, UserError, UserErrorCode
+from domain.jobs import Job
 from domain.links import Link
 from domain.utm import NAMES, Utm, merged
 from domain.workbenches import Workbench
 
 _ATTEMPTS: Final = 5
+Follow = Callable[[Campaign, Campaign], Awaitable[Job | None]]
 
 
 async def create(draft: CampaignDraft, bench: Workbench) -> Campaign:
@@ -37,11 +39,17 @@ async def create(draft: CampaignDraft, bench: Workbench) -> Campaign:
     raise fields.refused("key", f"Another campaign already has the key {key!r}.", UserErrorCode.TAKEN)
 
 
-async def change(campaign_id: str, draft: CampaignDraft, version: int | None, bench: Workbench) -> Campaign:
+async def change(
+    campaign_id: str, draft: CampaignDraft, version: int | None, bench: Workbench, follow: Follow
+) -> tuple[Campaign, Job | None]:
     """Change what a draft gives of a campaign; a draft that changes nothing makes no new version.
 
     Args:
         version: the version that the caller saw; None changes whatever is there.
+        follow: the job that the change asks for, told before and after; it is kept together with the change.
+
+    Returns:
+        The campaign as it is now, and that job.
 
     Raises:
         Rejected: NOT_FOUND, STALE (the campaign is at another version), or what is wrong with the draft.
@@ -52,8 +60,11 @@ async def change(campaign_id: str, draft: CampaignDraft, version: int | None, be
         if version is not None and version != old.version:
             break
         new = _changed(old, draft, bench)
-        if new == old or await bench.campaigns.update(bench.workspace_id, old, new) is None:
-            return new
+        if new == old:
+            return old, None
+        job = await follow(old, new)
+        if await bench.campaigns.update(bench.workspace_id, old, new, job) is None:
+            return new, job
     message = f"The campaign is at version {old.version} by now; read it again."
     raise fields.refused(Conflict.STALE.value, message, UserErrorCode.STALE)
 

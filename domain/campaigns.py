@@ -9,6 +9,7 @@ import msgspec
 
 from domain import ids
 from domain.errors import Rejected, UserError, UserErrorCode
+from domain.jobs import Job
 from domain.money import Money
 from domain.paging import Page, Window
 from domain.utm import NAMES, Utm
@@ -91,8 +92,10 @@ class Campaigns(Protocol):
         """How many campaigns there are; counts no further than `limit`."""
         ...
 
-    async def update(self, workspace_id: str, old: Campaign, new: Campaign) -> Conflict | None:
-        """Replace `old` by `new`, if `old` is still what is kept; None when it is done."""
+    async def update(
+        self, workspace_id: str, old: Campaign, new: Campaign, job: Job | None
+    ) -> Conflict | None:
+        """Replace `old` by `new`, if it is still what is kept, and keep `job` with it; None when it is done."""
         ...
 
 

@@ -28,7 +28,7 @@ async def change(link_id: str, draft: Draft, version: int | None, bench: Workben
         old = await _found(link_id, bench)
         if version is not None and version != old.version:
             break
-        new = _changed(old, draft, bench, await _concerned(old, draft, bench))
+        new = next_version(old, judged(old, draft, bench, await _concerned(old, draft, bench)), bench)
         if new == old:
             return old
         conflict = await _replace(old, new, bench)
@@ -60,7 +60,7 @@ async def roll_back(link_id: str, to_version: int, bench: Workbench) -> Link:
         later = await bench.revisions.since(bench.workspace_id, link_id, to_version)
         if to_version < 1 or len(later) != old.version - to_version:
             raise Rejected(_no_version(to_version, old))
-        new = _next(old, revisions.undone(old, later), bench)
+        new = next_version(old, revisions.undone(old, later), bench)
         if new == old:
             return old
         conflict = await _replace(old, new, bench)
@@ -85,14 +85,15 @@ async def delete(link_id: str, bench: Workbench) -> str:
     raise Rejected(_stale(old))
 
 
-async def _concerned(old: Link, draft: Draft, bench: Workbench) -> Known:
-    """The campaigns that an edit has to do with: none where it leaves campaign and parameters alone."""
-    if draft.campaign_id is UNSET and draft.utm is UNSET and draft.destination is UNSET:
-        return {}
-    return await campaigns.known([old.campaign_id, draft.campaign_id], bench.workspace_id, bench.campaigns)
+def judged(old: Link, draft: Draft, bench: Workbench, known: Known) -> dict[str, Any]:
+    """The fields that a draft changes of a link, vetted.
 
+    Args:
+        known: the campaigns that the link and the draft name, by id.
 
-def _changed(old: Link, draft: Draft, bench: Workbench, known: Known) -> Link:
+    Raises:
+        Rejected: with everything that stands against them.
+    """
     current = old.utm
     if draft.campaign_id is not UNSET and draft.campaign_id != old.campaign_id:
         current = campaigns.without_defaults(old.utm, known.get(old.campaign_id or ""))
@@ -102,11 +103,18 @@ def _changed(old: Link, draft: Draft, bench: Workbench, known: Known) -> Link:
         values["slug_key"] = slugs.key_of(values["slug"])
     if draft.external_id is None and draft.external_source is UNSET:
         values["external_source"] = None
-    return _next(old, values, bench)
+    return values
 
 
-def _next(old: Link, values: dict[str, Any], bench: Workbench) -> Link:
-    """The next version of a link, or `old` itself where the values change nothing."""
+def next_version(old: Link, values: dict[str, Any], bench: Workbench, *, by_hand: bool = True) -> Link:
+    """The next version of a link, or `old` itself where the values change nothing.
+
+    Args:
+        by_hand: what changes is the link's own from now on, and re-renderings leave it alone.
+
+    Raises:
+        Rejected: the fields do not agree with one another.
+    """
     new = msgspec.structs.replace(old, **values)
     if new == old:
         return old
@@ -114,7 +122,16 @@ def _next(old: Link, values: dict[str, Any], bench: Workbench) -> Link:
     updated_at = max(bench.clock(), old.updated_at)
     version = old.version + 1
     new = msgspec.structs.replace(new, version=version, updated_at=updated_at, changed_by=bench.actor)
-    return creations.consistent(msgspec.structs.replace(new, origin=origins.edited(old, new)))
+    if by_hand:
+        new = msgspec.structs.replace(new, origin=origins.edited(old, new))
+    return creations.consistent(new)
+
+
+async def _concerned(old: Link, draft: Draft, bench: Workbench) -> Known:
+    """The campaigns that an edit has to do with: none where it leaves campaign and parameters alone."""
+    if draft.campaign_id is UNSET and draft.utm is UNSET and draft.destination is UNSET:
+        return {}
+    return await campaigns.known([old.campaign_id, draft.campaign_id], bench.workspace_id, bench.campaigns)
 
 
 async def _found(link_id: str, bench: Workbench) -> Link:
@@ -130,7 +147,7 @@ async def _set_archived(link_id: str, bench: Workbench, *, archived: bool) -> Li
         old = await _found(link_id, bench)
         if (old.archived_at is not None) == archived:
             return old
-        new = _next(old, {"archived_at": bench.clock() if archived else None}, bench)
+        new = next_version(old, {"archived_at": bench.clock() if archived else None}, bench)
         if await _replace(old, new, bench) is None:
             return new
     raise Rejected(_stale(old))

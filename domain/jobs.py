@@ -180,9 +180,7 @@ async def start(job: Job, store: Jobs, news: JobNews) -> Job:
     standing = (await store.by_ids(job.workspace_id, [job.id])).get(job.id)
     if standing is not None:
         return standing
-    if await store.count(job.workspace_id, limit=MAX_OPEN) >= MAX_OPEN:
-        message = f"{MAX_OPEN} jobs of this workspace wait or run; try again when some of them are finished."
-        raise Rejected(UserError(UserErrorCode.LIMIT_EXCEEDED, message))
+    await expect_room(job.workspace_id, store)
     kept = await store.add(job.workspace_id, job)
     await news.publish(JobProgressed(job.workspace_id, job.id))
     return kept
@@ -201,6 +199,13 @@ async def cancel(job_id: str, workspace_id: str, store: Jobs, news: JobNews, at:
             await news.publish(JobProgressed(workspace_id, job_id))
             return job
     raise Rejected(UserError(UserErrorCode.NOT_FOUND, "There is no job with this id.", ("id",)))
+
+
+async def expect_room(workspace_id: str, store: Jobs) -> None:
+    """Raise Rejected, LIMIT_EXCEEDED, where too many jobs of a workspace wait or run."""
+    if await store.count(workspace_id, limit=MAX_OPEN) >= MAX_OPEN:
+        message = f"{MAX_OPEN} jobs of this workspace wait or run; try again when some of them are finished."
+        raise Rejected(UserError(UserErrorCode.LIMIT_EXCEEDED, message))
 
 
 def spec_of(job: Job, kind: type[Spec]) -> Spec:

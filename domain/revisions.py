@@ -62,9 +62,18 @@ class Revisions(Protocol):
         """How many are kept; counts no further than `limit`."""
         ...
 
+    async def by_ids(self, workspace_id: str, revision_ids: Sequence[str]) -> Mapping[str, Revision]:
+        """Those that are kept, by id."""
+        ...
+
     async def since(self, workspace_id: str, link_id: str, version: int) -> Sequence[Revision]:
         """Those behind a version, newest first."""
         ...
+
+
+def id_of(link_id: str, version: int) -> str:
+    """The id of a version's revision."""
+    return f"{link_id}/{version}"
 
 
 def left_by(old: Link, new: Link) -> list[Revision]:
@@ -105,7 +114,7 @@ def _of(link: Link, before: Mapping[str, Any]) -> Revision:
     after = _plain(link)
     changes = {name: (before[name], value) for name, value in after.items() if before[name] != value}
     return Revision(
-        id=f"{link.id}/{link.version}",
+        id=id_of(link.id, link.version),
         workspace_id=link.workspace_id,
         link_id=link.id,
         version=link.version,

@@ -1,5 +1,6 @@
 """Template edits: how templates are made and changed, and what one would make of values."""
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import msgspec
@@ -7,12 +8,14 @@ import msgspec
 from domain import campaigns, creations, fields, ids, instants, template_drafts, templates
 from domain.campaigns import Known
 from domain.errors import UserErrorCode
+from domain.jobs import Job
 from domain.links import Link
 from domain.template_drafts import TemplateDraft
 from domain.templates import Template, Templates
 from domain.workbenches import Workbench
 
 _ATTEMPTS: Final = 5
+Follow = Callable[[Template], Awaitable[Job | None]]
 
 
 async def create(draft: TemplateDraft, bench: Workbench, store: Templates) -> Template:
@@ -35,13 +38,22 @@ async def create(draft: TemplateDraft, bench: Workbench, store: Templates) -> Te
     return template
 
 
-async def change(
-    template_id: str, draft: TemplateDraft, version: int | None, bench: Workbench, store: Templates
-) -> Template:
+async def change(  # noqa: PLR0917 - what is changed, and with what
+    template_id: str,
+    draft: TemplateDraft,
+    version: int | None,
+    bench: Workbench,
+    store: Templates,
+    follow: Follow | None = None,
+) -> tuple[Template, Job | None]:
     """Change what a draft gives of a template; a draft that changes nothing makes no new version.
 
     Args:
         version: the version that the caller saw; None changes whatever is there.
+        follow: the job that its links ask for, told of the new version; it is kept together with the change.
+
+    Returns:
+        The template as it is now, and that job.
 
     Raises:
         Rejected: NOT_FOUND, STALE (the template is at another version), or what is wrong with the draft.
@@ -51,8 +63,9 @@ async def change(
         if version is not None and version != old.version:
             break
         new = await _changed(old, draft, bench)
-        if new == old or await store.update(bench.workspace_id, old, new):
-            return new
+        job = None if follow is None else await follow(new)
+        if await store.update(bench.workspace_id, old, new, job):
+            return new, job
     message = f"The template is at version {old.version} by now; read it again."
     raise fields.refused("version", message, UserErrorCode.STALE)
 

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from domain import durations, instants, patterns, variables
 from domain.drafts import Draft
 from domain.errors import Rejected, UserError, UserErrorCode
+from domain.jobs import Job
 from domain.links import Rule
 from domain.paging import Page, Window
 from domain.patterns import Slot
@@ -71,8 +72,8 @@ class Templates(Protocol):
         """How many templates there are; counts no further than `limit`."""
         ...
 
-    async def update(self, workspace_id: str, old: Template, new: Template) -> bool:
-        """Replace `old` by `new`; False: `old` is not what is kept any more."""
+    async def update(self, workspace_id: str, old: Template, new: Template, job: Job | None) -> bool:
+        """Replace `old` by `new`, and keep `job` with it; False: `old` is not what is kept any more."""
         ...
 
 

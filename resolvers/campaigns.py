@@ -2,7 +2,7 @@
 
 import strawberry
 
-from domain import campaign_edits, ids, paging
+from domain import campaign_edits, ids, paging, propagations
 from domain.access import Scope
 from domain.campaign_drafts import MAX_CHANNELS
 from resolvers.outcomes import outcome
@@ -48,14 +48,16 @@ class CampaignMutations:
         return CampaignPayload.of(await outcome(campaign_edits.create(input.to_domain(), bench)))
 
     @strawberry.mutation(
-        description="Change what is given of a campaign. Links that exist keep their parameters.",
+        description="Change what is given of a campaign. UTM parameters that its links have from it follow, "
+        "as a job.",
         metadata=_WRITE,
     )
     async def update_campaign(self, info: Info, input: UpdateCampaignInput) -> CampaignPayload:  # noqa: A002
         """What is absent stays."""
-        bench = await info.context.workbench()
-        edit = campaign_edits.change(input.id, input.to_domain(), input.seen_version, bench)
-        return CampaignPayload.of(await outcome(edit))
+        bench, office = await info.context.workbench(), info.context.office()
+        edit = propagations.change(input.id, input.to_domain(), input.seen_version, bench, office)
+        changed = await outcome(edit)
+        return CampaignPayload.of(*(changed if isinstance(changed, tuple) else (changed,)))
 
     @strawberry.mutation(
         description="Make one link for each channel of a campaign, with the channel's source and medium; "

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from domain import ids, paging, template_edits
+from domain import ids, paging, rerenderings, template_edits
 from domain.access import Scope
 from resolvers.outcomes import outcome
 from schema.context import Info
@@ -46,10 +46,23 @@ class TemplateMutations:
         return TemplatePayload.of(await outcome(edit))
 
     @strawberry.mutation(
-        description="Change what is given of a template. Links that exist stay as they are.", metadata=_WRITE
+        description="Change what is given of a template. Links that it made stay as they are; with "
+        "`applyToLinks` they are rendered again from their own values, as a job.",
+        metadata=_WRITE,
     )
-    async def update_template(self, info: Info, input: UpdateTemplateInput) -> TemplatePayload:  # noqa: A002
+    async def update_template(
+        self,
+        info: Info,
+        input: UpdateTemplateInput,  # noqa: A002 - the API's name
+        apply_to_links: bool | None = False,
+    ) -> TemplatePayload:
         """What is absent stays."""
-        bench, store = await info.context.workbench(), info.context.stores.templates
-        edit = template_edits.change(input.id, input.to_domain(), input.seen_version, bench, store)
-        return TemplatePayload.of(await outcome(edit))
+        bench, office = await info.context.workbench(), info.context.office()
+        asked = (input.id, input.to_domain(), input.seen_version, bench)
+        edit = (
+            rerenderings.change(*asked, office)
+            if apply_to_links
+            else template_edits.change(*asked, office.templates)
+        )
+        changed = await outcome(edit)
+        return TemplatePayload.of(*(changed if isinstance(changed, tuple) else (changed,)))

@@ -7,7 +7,9 @@ import strawberry
 from domain import campaigns, instants, paging
 from domain.access import Scope
 from domain.errors import Rejected
+from domain.jobs import Job
 from domain.link_lists import LinkFilter
+from schema.bulk_jobs import BulkJob
 from schema.context import Context, Info
 from schema.link_lists import newest_links
 from schema.links import Link
@@ -57,7 +59,7 @@ class Campaign(Node):
     channels: list[Channel] = strawberry.field(description="createCampaignLinks makes a link for each.")
     utm: Utm = strawberry.field(
         description="What links get, when they join, where they say nothing of their own; "
-        "`campaign` is the key. A later change of it reaches new links only."
+        "`campaign` is the key. A later change of it reaches links that have a parameter from here."
     )
     utm_policy: UtmPolicy = strawberry.field(
         description="Judges links when they join and when their parameters change."
@@ -102,14 +104,19 @@ class CampaignPayload:
     """The campaign, or why there is none."""
 
     campaign: Campaign | None = strawberry.field(description="The campaign as it is now; null on failure.")
+    bulk_job: BulkJob | None = strawberry.field(
+        description="What brings changed UTM parameters to its links; null: there is nothing to bring."
+    )
     user_errors: list[UserError] = strawberry.field(description="Why nothing was changed; empty on success.")
 
     @classmethod
-    def of(cls, outcome: campaigns.Campaign | Rejected) -> "CampaignPayload":
-        """The payload of an edit."""
+    def of(cls, outcome: campaigns.Campaign | Rejected, job: Job | None = None) -> "CampaignPayload":
+        """The payload of an edit, and of the job that follows it."""
         if isinstance(outcome, Rejected):
-            return cls(campaign=None, user_errors=[UserError.of(error) for error in outcome.errors])
-        return cls(campaign=Campaign.of(outcome), user_errors=[])
+            errors = [UserError.of(error) for error in outcome.errors]
+            return cls(campaign=None, bulk_job=None, user_errors=errors)
+        bulk_job = None if job is None else BulkJob.of(job)
+        return cls(campaign=Campaign.of(outcome), bulk_job=bulk_job, user_errors=[])
 
 
 async def listed_campaigns(window: paging.Window, name: str, context: Context) -> Connection[Campaign]:

@@ -12,6 +12,7 @@ from domain.access import Scope, Viewer
 from domain.errors import Forbidden, Unauthenticated
 from domain.ids import Ids
 from domain.instants import Clock
+from domain.offices import Office
 from domain.workbenches import Workbench
 from domain.workspaces import Workspace
 from schema.loaders import Loaders
@@ -64,6 +65,13 @@ class Context:
         if workspace is None:
             raise Unauthenticated("The key's workspace does not exist any more.")
         return workspace
+
+    def office(self) -> Office:
+        """What calls that concern many links work with besides."""
+        stores = self.stores
+        return Office(
+            lists=stores.link_lists, templates=stores.templates, jobs=stores.jobs, news=stores.job_news
+        )
 
     async def workbench(self) -> Workbench:
         """What edits of links work with."""

@@ -7,8 +7,10 @@ import strawberry
 from domain import campaigns, instants, links, paging, targets, template_edits, templates, variables
 from domain.access import Scope
 from domain.errors import Rejected
+from domain.jobs import Job
 from domain.link_lists import LinkFilter
 from domain.terms import Asked
+from schema.bulk_jobs import BulkJob
 from schema.context import Context, Info
 from schema.link_lists import newest_links
 from schema.links import Link
@@ -181,14 +183,19 @@ class TemplatePayload:
     """The template, or why there is none."""
 
     template: Template | None = strawberry.field(description="The template as it is now; null on failure.")
+    bulk_job: BulkJob | None = strawberry.field(
+        description="What renders its links again, with `applyToLinks`; null: it has made none."
+    )
     user_errors: list[UserError] = strawberry.field(description="Why nothing was changed; empty on success.")
 
     @classmethod
-    def of(cls, outcome: templates.Template | Rejected) -> "TemplatePayload":
-        """The payload of an edit."""
+    def of(cls, outcome: templates.Template | Rejected, job: Job | None = None) -> "TemplatePayload":
+        """The payload of an edit, and of the job that follows it."""
         if isinstance(outcome, Rejected):
-            return cls(template=None, user_errors=[UserError.of(error) for error in outcome.errors])
-        return cls(template=Template.of(outcome), user_errors=[])
+            errors = [UserError.of(error) for error in outcome.errors]
+            return cls(template=None, bulk_job=None, user_errors=errors)
+        bulk_job = None if job is None else BulkJob.of(job)
+        return cls(template=Template.of(outcome), bulk_job=bulk_job, user_errors=[])
 
 
 async def listed_templates(window: paging.Window, name: str, context: Context) -> Connection[Template]:

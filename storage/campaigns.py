@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pymongo.errors import DuplicateKeyError
 
 from domain.campaigns import Campaign, Conflict
+from domain.jobs import Job
 from domain.paging import Page, Window
-from storage import codec, listings
+from storage import codec, listings, versions
 from storage.mongo import Database, answering
 
 
@@ -48,11 +49,9 @@ class MongoCampaigns:
         with answering():
             return await self._campaigns.count_documents({"workspace_id": workspace_id}, limit=limit)
 
-    async def update(self, workspace_id: str, old: Campaign, new: Campaign) -> Conflict | None:
-        """Replace `old` by `new`, if `old` is still what is kept; None when it is done."""
-        seen = {"_id": old.id, "workspace_id": workspace_id, "version": old.version}
-        with answering():
-            result = await self._campaigns.replace_one(
-                seen, {**codec.to_document(new), "workspace_id": workspace_id}
-            )
-        return None if result.matched_count else Conflict.STALE
+    async def update(
+        self, workspace_id: str, old: Campaign, new: Campaign, job: Job | None
+    ) -> Conflict | None:
+        """Replace `old` by `new`, if it is still what is kept, and keep `job` with it; None when it is done."""
+        replaced = await versions.replace(self._campaigns, workspace_id, old, new, job)
+        return None if replaced else Conflict.STALE

@@ -11,6 +11,11 @@ from storage.job_results import MongoResults
 from storage.mongo import Database, Document, answering
 
 
+def document_of(job: Job) -> Document:
+    """The document of a new job: it waits for its turn."""
+    return {**codec.to_document(job), "open": True}
+
+
 class MongoJobs:
     """The store of jobs; see domain.jobs.Jobs for what each method promises."""
 
@@ -20,7 +25,7 @@ class MongoJobs:
 
     async def add(self, workspace_id: str, job: Job) -> Job:
         """Keep a new job; one that is kept already under this id stays as it is, and is the answer."""
-        fields: Document = {**codec.to_document(job), "workspace_id": workspace_id, "open": True}
+        fields = {**document_of(job), "workspace_id": workspace_id}
         job_id = fields.pop("_id")
         with answering():
             kept = await self._jobs.find_one_and_update(

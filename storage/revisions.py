@@ -34,6 +34,13 @@ class MongoRevisions:
             query = {"workspace_id": workspace_id, "link_id": link_id}
             return await self._revisions.count_documents(query, limit=limit)
 
+    async def by_ids(self, workspace_id: str, revision_ids: Sequence[str]) -> dict[str, Revision]:
+        """Those that are kept, by id."""
+        query = {"_id": {"$in": list(revision_ids)}, "workspace_id": workspace_id}
+        with answering():
+            documents = await self._revisions.find(query).to_list()
+        return {document["_id"]: codec.to_value(document, Revision) for document in documents}
+
     async def since(self, workspace_id: str, link_id: str, version: int) -> list[Revision]:
         """Those behind a version, newest first."""
         query = {"workspace_id": workspace_id, "link_id": link_id, "version": {"$gt": version}}

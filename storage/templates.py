@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from domain.jobs import Job
 from domain.paging import Page, Window
 from domain.templates import Template
-from storage import codec, listings
+from storage import codec, listings, versions
 from storage.mongo import Database, answering
 
 
@@ -42,9 +43,6 @@ class MongoTemplates:
         with answering():
             return await self._templates.count_documents({"workspace_id": workspace_id}, limit=limit)
 
-    async def update(self, workspace_id: str, old: Template, new: Template) -> bool:
-        """Replace `old` by `new`; False: `old` is not what is kept any more."""
-        seen = {"_id": old.id, "workspace_id": workspace_id, "version": old.version}
-        fields = {**codec.to_document(new), "workspace_id": workspace_id}
-        with answering():
-            return (await self._templates.replace_one(seen, fields)).matched_count == 1
+    async def update(self, workspace_id: str, old: Template, new: Template, job: Job | None) -> bool:
+        """Replace `old` by `new`, and keep `job` with it; False: `old` is not what is kept any more."""
+        return await versions.replace(self._templates, workspace_id, old, new, job)
