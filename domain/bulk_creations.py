@@ -5,11 +5,12 @@ from typing import Any, Final
 
 import msgspec
 
-from domain import campaigns, fields, ids, jobs, uploads
+from domain import campaigns, drafts, fields, ids, jobs, uploads
 from domain.campaigns import Campaign, Channel
 from domain.drafts import Draft
 from domain.errors import UserErrorCode
 from domain.jobs import BulkKind, Job, JobNews, Jobs
+from domain.passwords import Vault
 from domain.templates import Template, Templates
 from domain.uploads import Upload, UploadFormat, Uploads
 from domain.workbenches import Workbench
@@ -62,6 +63,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     uploads: Uploads
     jobs: Jobs
     news: JobNews
+    vault: Vault
 
 
 async def start(asked: Asked, bench: Workbench, desk: Desk) -> Job:
@@ -161,7 +163,7 @@ async def _upload(asked: Asked, bench: Workbench, desk: Desk) -> Upload:
     now, file = bench.clock(), asked.file
     if file is None:
         upload = await uploads.add_inline(
-            _inline(asked),
+            await _inline(asked, desk),
             workspace_id=bench.workspace_id,
             store=desk.uploads,
             clock=bench.clock,
@@ -171,9 +173,11 @@ async def _upload(asked: Asked, bench: Workbench, desk: Desk) -> Upload:
     return await uploads.claimed(file, now + jobs.KEPT, bench.workspace_id, desk.uploads, now)
 
 
-def _inline(asked: Asked) -> list[Any]:
-    """The rows that came with the call, as plain data."""
-    name, given = ("rows", asked.rows) if asked.rows is not None else ("links", asked.links)
+async def _inline(asked: Asked, desk: Desk) -> list[Any]:
+    """The rows that came with the call, as plain data; of passwords only hashes are kept for the job."""
+    name, given = ("rows", asked.rows)
+    if asked.links is not None:
+        name, given = ("links", await drafts.sealed_whole(asked.links, desk.vault))
     rows: list[Any] = msgspec.to_builtins(given)
     size = len(msgspec.json.encode(rows))
     if size > MAX_BYTES:

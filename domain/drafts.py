@@ -90,6 +90,26 @@ async def sealed(rows: Sequence[Draft], vault: Vault) -> list[Draft]:
     ]
 
 
+async def sealed_whole(rows: Sequence[Draft], vault: Vault) -> list[Draft]:
+    """The same for rows that are kept before they are judged: no password may be among what is kept.
+
+    Raises:
+        Rejected: a row has one that cannot be sealed; paths begin with "links" and the row.
+        errors.Unavailable: too many are being hashed already.
+    """
+    made = await sealed(rows, vault)
+    errors = []
+    for place, row in enumerate(made):
+        try:
+            if isinstance(row.password, str):
+                _password(row.password, ())
+        except Rejected as rejected:
+            errors += [error.under("links", str(place)) for error in rejected.errors]
+    if errors:
+        raise Rejected(*errors[:100])
+    return made
+
+
 def _with_utm(values: dict[str, Any], draft: Draft, current: utm.Utm) -> dict[str, Any]:
     """Moves utm_* parameters of the destination over to `utm`, where explicit ones win."""
     merged = utm.Utm() if draft.utm is None else current

@@ -66,4 +66,10 @@ class BulkJobMutations:
 def desk(context: Context) -> Desk:
     """What bulk calls of a context are judged with."""
     stores = context.stores
-    return Desk(templates=stores.templates, uploads=stores.uploads, jobs=stores.jobs, news=stores.job_news)
+    return Desk(
+        templates=stores.templates,
+        uploads=stores.uploads,
+        jobs=stores.jobs,
+        news=stores.job_news,
+        vault=stores.vault,
+    )

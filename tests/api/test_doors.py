@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from bson import json_util
 
 from app.graphql.idempotency import repeat_of
 from app.graphql.payloads import Call
@@ -35,7 +34,7 @@ async def kept(api: Api) -> str:
     """Everything that the workspace has in the database, as text."""
     database, own = api.services.database, {"workspace_id": api.context.viewer.workspace_id}
     names = await database.list_collection_names()
-    return "".join([json_util.dumps(await database[name].find(own).to_list()) for name in names])
+    return "".join([repr(await database[name].find(own).to_list()) for name in names])
 
 
 async def hash_of(api: Api, link_id: str) -> Sealed:
@@ -140,3 +139,26 @@ def test_an_idempotency_key_remembers_no_password() -> None:
     for literal in (True, False):
         seen = {fingerprint(f"password {number}", literal=literal) for number in range(200)}
         assert len(seen) == 16
+
+
+BULK = (
+    "mutation ($links: [CreateLinkInput!]!) { bulkCreateLinks(input: {links: $links}) "
+    "{ bulkJob { id } userErrors { code field } } }"
+)
+
+
+async def test_rows_of_a_job_wait_without_their_passwords(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BK-01: what is kept for a job holds hashes; a call with one that cannot be hashed is refused whole."""
+    monkeypatch.setattr(drafts, "MAX_PASSWORDS", 1)
+    rows = [{"destination": "https://example.com/", "password": each} for each in (SECRET, SECRET, None)]
+    started = (await api(BULK, links=rows))["bulkCreateLinks"]
+    assert (started["bulkJob"] is not None, started["userErrors"]) == (True, [])
+    text = await kept(api)
+    assert SECRET not in text
+    assert text.count("$argon2id$") == 2
+    refused = (await api(BULK, links=[*rows, {**rows[0], "password": "another one"}]))["bulkCreateLinks"]
+    assert refused == {
+        "bulkJob": None,
+        "userErrors": [{"code": "LIMIT_EXCEEDED", "field": ["links", "3", "password"]}],
+    }
+    assert "another one" not in await kept(api)
