@@ -10,10 +10,12 @@ from app.connections import Connections, Role
 from app.settings import Settings
 from app.vaults import ThreadVault
 from domain.agents import Agents
+from domain.analytics_answers import Answers
 from domain.facts import Known
 from redirect import places
 from redirect.counts import Counts
 from redirect.places import Places
+from storage.analytics_clicks import ClickCounts
 from storage.announcements import Listener
 from storage.campaigns import MongoCampaigns
 from storage.changes import RedisLinkChanges
@@ -22,10 +24,12 @@ from storage.feeds import Feeds
 from storage.idempotency import MongoClaims
 from storage.job_news import RedisJobListener, RedisJobNews
 from storage.jobs import MongoJobs
+from storage.journals import Journals
 from storage.keys import MongoKeys
 from storage.link_lists import MongoLinkLists
 from storage.links import MongoLinks
 from storage.revisions import MongoRevisions
+from storage.rollups import Rollups
 from storage.seats import MongoSeats
 from storage.signals import MongoSignals, RedisSignalNews
 from storage.stats import Stats
@@ -59,6 +63,7 @@ class Services(Connections):
     claims: MongoClaims
     clicks: Clicks
     stats: Stats
+    analytics: Answers
     click_feed: ClickFeeds
     live_stats: Boards
     signals: MongoSignals
@@ -103,6 +108,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             claims=MongoClaims(database),
             clicks=Clicks(database),
             stats=Stats(database),
+            analytics=Answers(Rollups(database), ClickCounts(database), Journals(database, connected.clock)),
             signals=MongoSignals(database),
             signal_news=RedisSignalNews(news, settings.mongodb_database),
             places=Places(places.opened(settings.geoip_db), Counts()),

@@ -20,7 +20,12 @@ class OldClicks(Protocol):
 
 def bound(workspace: Workspace, now: datetime) -> str | None:
     """The id below which clicks are too old, for ids begin with the click's instant; None: none are."""
+    oldest_ms = kept_from(workspace, now)
+    return None if oldest_ms is None else ids.of("clk", max(0, oldest_ms), bytes(10))
+
+
+def kept_from(workspace: Workspace, now: datetime) -> int | None:
+    """From when on clicks are kept, milliseconds since the Unix epoch; None: all are."""
     if workspace.click_retention_days is None:
         return None
-    oldest = now - timedelta(days=workspace.click_retention_days)
-    return ids.of("clk", max(0, instants.milliseconds(oldest)), bytes(10))
+    return instants.milliseconds(now - timedelta(days=workspace.click_retention_days))

@@ -9,6 +9,8 @@ from domain.access import Scope
 from domain.errors import Rejected
 from domain.jobs import Job
 from domain.link_lists import LinkFilter
+from schema import analytics
+from schema.analytics import Analytics
 from schema.bulk_jobs import BulkJob
 from schema.context import Context, Info
 from schema.link_lists import newest_links
@@ -73,6 +75,9 @@ class Campaign(Node):
     cost: Money | None = strawberry.field(description="What it costs in all.")
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
+    analytics: Analytics = analytics.field(
+        "clicks on links while they were in it", lambda wanted, campaign: wanted.in_campaign(campaign.id)
+    )
 
     @strawberry.field(description="Its links, newest first.", metadata={"scope": Scope.LINKS_READ})
     async def links(self, info: Info, first: int | None = None, after: str | None = None) -> Connection[Link]:

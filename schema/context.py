@@ -16,6 +16,7 @@ from domain.offices import Office
 from domain.workbenches import Workbench
 from domain.workspaces import Workspace
 from schema.loaders import Loaders
+from schema.questions import Questions
 from schema.stores import Stores
 
 
@@ -41,6 +42,11 @@ class Context:
     def loaders(self) -> Loaders:
         """The loaders of this operation or event."""
         return Loaders(self.viewer.workspace_id, self.stores)
+
+    @cached_property
+    def questions(self) -> Questions:
+        """The questions of analytics of this operation or event."""
+        return Questions(self.viewer.workspace_id, self.clock(), self.stores.analytics)
 
     def fork(self) -> "Context":
         """The same viewer and stores with fresh loaders: for one event of a subscription."""

@@ -10,7 +10,8 @@ from domain import addresses, instants, links, paging, targets
 from domain.access import Scope
 from domain.click_filters import EVERY_CLICK
 from domain.errors import Rejected
-from schema import qr_codes, revisions
+from schema import analytics, qr_codes, revisions
+from schema.analytics import Analytics
 from schema.clicks import Click, ClickFilter, LinkStats, listed
 from schema.context import Context, Info
 from schema.nodes import Node
@@ -74,6 +75,7 @@ class Link(Node):
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
     qr_code: str = qr_codes.field()
+    analytics: Analytics = analytics.field("its clicks", lambda wanted, link: wanted.on(link.id))
 
     campaign_id: strawberry.Private[str | None]
     source: strawberry.Private[links.Link]

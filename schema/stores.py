@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from domain.analytics import Analytics
 from domain.campaigns import Campaigns
 from domain.click_filters import Clicks
 from domain.clicks import Stats
@@ -89,6 +90,10 @@ class Stores(Protocol):
     @property
     def stats(self) -> Stats:
         """Figures of links."""
+
+    @property
+    def analytics(self) -> Analytics:
+        """Tables of counts."""
 
     @property
     def click_feed(self) -> ClickFeed:

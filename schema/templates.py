@@ -10,6 +10,8 @@ from domain.errors import Rejected
 from domain.jobs import Job
 from domain.link_lists import LinkFilter
 from domain.terms import Asked
+from schema import analytics
+from schema.analytics import Analytics
 from schema.bulk_jobs import BulkJob
 from schema.context import Context, Info
 from schema.link_lists import newest_links
@@ -118,6 +120,9 @@ class Template(Node):
     )
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
+    analytics: Analytics = analytics.field(
+        "clicks on links that it made", lambda wanted, template: wanted.by_template(template.id)
+    )
     kept: strawberry.Private[templates.Template]
 
     @strawberry.field(description="The campaign that its links join.", metadata={"scope": Scope.LINKS_READ})

@@ -110,8 +110,7 @@ def _first_id(at_ms: int) -> str:
 
 def _having(name: str, match: Match) -> Any:
     """Whether a click has an attribute that a match holds for, as an expression of aggregations."""
-    pairs = {"$ifNull": ["$attributes", []]}
-    named = {"$filter": {"input": pairs, "cond": {"$eq": [{"$arrayElemAt": ["$$this", 0]}, name]}}}
+    named = _named(name)
     if match.exists is False:
         return {"$eq": [{"$size": named}, 0]}
     value = {"$arrayElemAt": ["$$this", 1]}
@@ -122,7 +121,7 @@ def _having(name: str, match: Match) -> Any:
 def _tests(value: Any, match: Match) -> Iterator[Any]:
     """What a match asks of a value; see matches.Match for what is a number and what a text."""
     if match.among is not None:
-        yield {"$in": [written(value), sorted(match.among)]}
+        yield {"$in": [_written(value), {"$literal": sorted(match.among)}]}
     number = {"$convert": {"input": value, "to": "double", "onError": None, "onNull": None}}
     if match.ranged:
         yield {"$ne": [{"$type": value}, "bool"]}
@@ -133,7 +132,19 @@ def _tests(value: Any, match: Match) -> Iterator[Any]:
         yield {"$lt": [number, match.below]}
 
 
-def written(value: Any) -> Any:
+def values_of(name: str) -> Any:
+    """The values of a click's attribute as texts, each once, as an expression of aggregations."""
+    texts = {"$map": {"input": _named(name), "in": _written({"$arrayElemAt": ["$$this", 1]})}}
+    return {"$setUnion": [texts, []]}
+
+
+def _named(name: str) -> Any:
+    pairs = {"$ifNull": ["$attributes", []]}
+    literal = {"$literal": name}  # or a name with a $ would be taken for a field
+    return {"$filter": {"input": pairs, "cond": {"$eq": [{"$arrayElemAt": ["$$this", 0]}, literal]}}}
+
+
+def _written(value: Any) -> Any:
     """A scalar as a text, as matches.written does it, as an expression of aggregations."""
     whole = {"$and": [{"$eq": [{"$type": value}, "double"]}, {"$eq": [value, {"$trunc": value}]}]}
     integer = {"$convert": {"input": value, "to": "long", "onError": value}}

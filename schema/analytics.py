@@ -1,0 +1,224 @@
+"""Analytics as the API shows them: questions about clicks in a range of time."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+import strawberry
+
+from domain import analytics, analytics_plans, click_filters, dimensions, instants, intervals, retention
+from domain.access import Scope
+from domain.analytics import Figures, Need, Selection
+from domain.click_filters import EVERY_CLICK
+from schema.clicks import ClickFilter
+from schema.context import Context, Info
+from schema.nodes import Node
+from schema.periods import TimeRange
+from schema.scalars import BigInt, DateTime
+
+Interval = intervals.Interval
+strawberry.enum(Interval, name="Interval", description="How long a point of a series lasts.")
+Dimension = dimensions.Dimension
+strawberry.enum(Dimension, name="Dimension", description="By what figures are broken down.")
+
+
+@strawberry.type(description="Figures of a range as a whole.")
+class Totals:
+    """The API's view of domain.analytics.Figures."""
+
+    clicks: BigInt = strawberry.field(description="Redirects of people, or of the kinds that are asked for.")
+    uniques: BigInt = strawberry.field(
+        description="Of these, the first of a visitor on a link on a UTC day; days and links add up."
+    )
+    bots: BigInt = strawberry.field(description="Redirects of robots, whichever kinds are asked for.")
+
+    @classmethod
+    def of(cls, figures: Figures) -> "Totals":
+        """The same figures."""
+        return cls(clicks=BigInt(figures.clicks), uniques=BigInt(figures.uniques), bots=BigInt(figures.bots))
+
+
+@strawberry.type(description="Figures of one interval.")
+class Point:
+    """The API's view of domain.analytics.Figures in a series."""
+
+    at: DateTime = strawberry.field(description="Where the interval begins.")
+    clicks: BigInt = strawberry.field(description="As in Totals.")
+    uniques: BigInt = strawberry.field(description="As in Totals.")
+
+    @classmethod
+    def of(cls, at_ms: int, figures: Figures) -> "Point":
+        """The figures of the interval that begins `at_ms` after the Unix epoch."""
+        at = DateTime(instants.written(instants.of_milliseconds(at_ms)))
+        return cls(at=at, clicks=BigInt(figures.clicks), uniques=BigInt(figures.uniques))
+
+
+@strawberry.type(description="Figures of one value of a dimension.")
+class Slice:
+    """The API's view of domain.analytics.Figures in a breakdown."""
+
+    key: str = strawberry.field(description="The value; empty for clicks that have none.")
+    clicks: BigInt = strawberry.field(description="As in Totals.")
+    uniques: BigInt = strawberry.field(description="As in Totals.")
+    by: strawberry.Private[Dimension]
+
+    @strawberry.field(
+        description="The link, campaign or template of the key; null where it is none, or is deleted.",
+        metadata={"scope": Scope.LINKS_READ},
+    )
+    async def node(self, info: Info) -> Node | None:
+        """One round trip for all slices of an answer."""
+        return await _node(self.by, self.key, info.context)
+
+    @classmethod
+    def of(cls, key: str, figures: Figures, by: Dimension) -> "Slice":
+        """The same figures."""
+        return cls(key=key, clicks=BigInt(figures.clicks), uniques=BigInt(figures.uniques), by=by)
+
+
+@strawberry.type(description="Figures by the values of a dimension.")
+class Breakdown:
+    """The API's view of domain.analytics.Slices."""
+
+    slices: list[Slice] = strawberry.field(description="The largest first; equal ones by their key.")
+    other: Slice = strawberry.field(description="Everything else, exactly; its key is empty.")
+
+    @classmethod
+    def of(cls, slices: analytics.Slices, by: Dimension) -> "Breakdown":
+        """The same slices."""
+        largest = [Slice.of(key, figures, by) for key, figures in slices.largest]
+        return cls(slices=largest, other=Slice.of("", slices.other, by))
+
+
+@strawberry.type(
+    description="Figures of the clicks that a filter wants in a range of time. Redirects count, those of "
+    "people unless the filter asks for other kinds."
+)
+class Analytics:
+    """One selection of clicks; each field asks a question of it."""
+
+    after: DateTime = strawberry.field(
+        description="Where the range begins. One of a day or more that ends now begins with the full hour."
+    )
+    before: DateTime = strawberry.field(description="Where it ends.")
+    selection: strawberry.Private[Selection]
+
+    @strawberry.field(
+        description="Every click that was answered before is in the figures: the slowest journal decides."
+    )
+    async def as_of(self, info: Info) -> DateTime:
+        """One round trip for all analytics of an answer."""
+        return DateTime(instants.written(await info.context.questions.as_of.load("")))
+
+    @strawberry.field(
+        description="Whether figures of this range and filter may need clicks that the workspace keeps no more: "
+        "those of full hours and simple filters do not."
+    )
+    async def partial(self, info: Info) -> bool:
+        """By the workspace's retention."""
+        workspace = await info.context.workspace()
+        kept_from = retention.kept_from(workspace, info.context.questions.now)
+        return analytics_plans.is_partial(self.selection.period, self.selection.wanted, kept_from)
+
+    @strawberry.field(description="Figures of the range as a whole.", metadata={"cost": 2})
+    async def totals(self, info: Info) -> Totals:
+        """Gathered with other questions."""
+        table = await info.context.questions.tables.load(Need(self.selection))
+        return Totals.of(analytics.totals(table, self.selection.wanted))
+
+    @strawberry.field(
+        description="Figures by time, without gaps; at most 2,000 points. Days, weeks and months are those "
+        "of the time zone, an IANA name; a week begins on Monday.",
+        metadata={"cost": 5},
+    )
+    async def series(self, info: Info, interval: Interval, timezone: str | None = "UTC") -> list[Point]:
+        """Gathered with other questions."""
+        questions, wanted = info.context.questions, self.selection.wanted
+        starts = intervals.starts(self.selection.period, interval, timezone or "UTC")
+        questions.take_points(len(starts))
+        table = await questions.tables.load(analytics.for_series(self.selection, starts))
+        found = analytics.series(table, starts, wanted)
+        return [Point.of(at, figures) for at, figures in zip(starts, found, strict=True)]
+
+    @strawberry.field(
+        description="Figures by the values of a dimension; `attribute` is the name of one, by ATTRIBUTE, and "
+        "`timezone` tells by whose clocks WEEKDAY and HOUR are meant.",
+        metadata={"cost": 5},
+    )
+    async def breakdown(
+        self,
+        info: Info,
+        by: Dimension,
+        attribute: str | None = None,
+        first: int | None = 10,
+        timezone: str | None = "UTC",
+    ) -> Breakdown:
+        """Gathered with other questions."""
+        need = analytics.for_breakdown(self.selection, by, attribute)
+        table = await info.context.questions.tables.load(need)
+        found = analytics.breakdown(table, by, timezone or "UTC", self.selection.wanted)
+        return Breakdown.of(analytics.sliced(found, 10 if first is None else first), by)
+
+    @classmethod
+    def of(cls, asked: TimeRange, wanted: click_filters.ClickFilter, context: Context) -> "Analytics":
+        """The analytics of a range and a filter."""
+        period = asked.to_domain(context.questions.now)
+        after, before = (instants.written(instants.of_milliseconds(at)) for at in (period.start, period.end))
+        return cls(after=DateTime(after), before=DateTime(before), selection=Selection(period, wanted))
+
+
+def field(what: str, chosen: Callable[[click_filters.ClickFilter, Any], click_filters.ClickFilter]) -> Any:
+    """The field of a type that has analytics.
+
+    Args:
+        what: whose figures they are, for people.
+        chosen: the part of a filter's clicks that an object of the type has.
+    """
+
+    def analytics(
+        root: Any,
+        info: Info,
+        range: TimeRange,  # noqa: A002 - the API's name
+        filter: ClickFilter | None = None,  # noqa: A002
+    ) -> Analytics:
+        wanted = EVERY_CLICK if filter is None else filter.to_domain()
+        return Analytics.of(range, chosen(wanted, root), info.context)
+
+    return strawberry.field(
+        resolver=analytics,
+        description=f"Figures of {what} in a range of time.",
+        metadata={"scope": Scope.ANALYTICS_READ},
+    )
+
+
+async def _node(by: Dimension, key: str, context: Context) -> Node | None:
+    if not key or by not in _NODES:
+        return None
+    return await _NODES[by](key, context)
+
+
+async def _link(key: str, context: Context) -> Node | None:
+    from schema.links import Link
+
+    found = await context.loaders.links.load(key)
+    return None if found is None else Link.of(found, context)
+
+
+async def _campaign(key: str, context: Context) -> Node | None:
+    from schema.campaigns import Campaign
+
+    found = await context.loaders.campaigns.load(key)
+    return None if found is None else Campaign.of(found)
+
+
+async def _template(key: str, context: Context) -> Node | None:
+    from schema.templates import Template
+
+    found = await context.loaders.templates.load(key)
+    return None if found is None else Template.of(found)
+
+
+_NODES: Final[Mapping[Dimension, Callable[[str, Context], Awaitable[Node | None]]]] = {
+    Dimension.LINK: _link,
+    Dimension.CAMPAIGN: _campaign,
+    Dimension.TEMPLATE: _template,
+}

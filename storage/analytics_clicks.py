@@ -1,0 +1,93 @@
+"""Figures of clicks that are read one by one: what roll-ups do not tell, and the ends of ranges."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from domain import rollups
+from domain.analytics_parts import Reading
+from domain.dimensions import Dimension
+from domain.rollups import KINDS, MAX_VALUE, Table
+from domain.visits import Outcome
+from storage import clicks, mongo
+
+_FIELDS: Final[Mapping[Dimension, str]] = {
+    Dimension.LINK: "$link_id",
+    Dimension.CAMPAIGN: "$campaign_id",
+    Dimension.TEMPLATE: "$template_id",
+    Dimension.COUNTRY: "$country",
+    Dimension.REGION: "$region",
+    Dimension.CITY: "$city",
+    Dimension.DEVICE: "$device",
+    Dimension.OS: "$os",
+    Dimension.BROWSER: "$browser",
+    Dimension.LANGUAGE: "$language",
+    Dimension.REFERRER: "$referrer",
+    Dimension.VARIANT: "$variant",
+    Dimension.RULE: "$rule",
+    Dimension.UTM_SOURCE: "$utm.source",
+    Dimension.UTM_MEDIUM: "$utm.medium",
+    Dimension.UTM_CAMPAIGN: "$utm.campaign",
+    Dimension.UTM_TERM: "$utm.term",
+    Dimension.UTM_CONTENT: "$utm.content",
+}
+_PLACES: Final = {kind.value: place and place + 1 for place, kind in enumerate(KINDS)}
+"""Where a kind counts in a rollups.Counts; unique ones stand at 1."""
+
+
+class ClickCounts:
+    """Counts clicks in the database; see domain.analytics_answers.ClickCounts."""
+
+    def __init__(self, database: mongo.Database) -> None:
+        self._clicks = database.clicks
+
+    async def read(self, workspace_id: str, reading: Reading) -> dict[str, Table]:
+        """One round trip; raises LimitExceeded where it takes the database too long."""
+        with clicks.bounded():
+            cursor = await self._clicks.aggregate(_pipeline(workspace_id, reading))
+            rows = await cursor.to_list()
+        tables: dict[str, Table] = {}
+        for row in rows:
+            key = row["_id"]
+            counts = [0] * (_PLACES[key["kind"]] + 1)
+            counts[-1] = row["count"]
+            rollups.add(tables.setdefault(key["link"], {}), _value(key.get("value")), counts)
+            if row["uniques"]:
+                rollups.add(tables[key["link"]], _value(key.get("value")), [0, row["uniques"]])
+        return tables
+
+
+def _value(found: Any) -> str:
+    return "" if found is None else str(found)[:MAX_VALUE]
+
+
+def _pipeline(workspace_id: str, reading: Reading) -> list[mongo.Document]:
+    wanted = clicks.query(workspace_id, reading.wanted)
+    periods = [{"_id": clicks.within(period)} for period in reading.periods]
+    stages: list[mongo.Document] = [{"$match": {**wanted, "outcome": Outcome.REDIRECT.value, "$or": periods}}]
+    several = _several(reading)
+    if several is not None:
+        stages += [{"$set": {"each": several}}]
+        stages += [{"$unwind": {"path": "$each", "preserveNullAndEmptyArrays": True}}]
+    key = {
+        "link": "$link_id" if reading.wanted.link_ids is not None else "",
+        "value": "$each" if several is not None else _key(reading),
+        "kind": "$kind",
+    }
+    uniques = {"$sum": {"$cond": ["$unique", 1, 0]}}
+    return [*stages, {"$group": {"_id": key, "count": {"$sum": 1}, "uniques": uniques}}]
+
+
+def _key(reading: Reading) -> Any:
+    if reading.cell_ms:
+        at_ms = {"$toLong": "$at"}
+        return {"$subtract": [at_ms, {"$mod": [at_ms, reading.cell_ms]}]}
+    return None if reading.by is None else {"$ifNull": [_FIELDS[reading.by], None]}
+
+
+def _several(reading: Reading) -> Any:
+    """The values of a click in a dimension in which it may have several, each once."""
+    if reading.by is Dimension.TAG:
+        return {"$setUnion": [{"$ifNull": ["$tags", []]}, []]}
+    if reading.by is Dimension.ATTRIBUTE:
+        return clicks.values_of(reading.attribute or "")
+    return None
