@@ -95,6 +95,13 @@ async def tour(api: Api, site: Site, tmp_path: Path) -> Tour:  # noqa: F811 - th
     return Tour(api, site.base, key, tmp_path)
 
 
+EDITS = (
+    ("ChangeMany", "bulkUpdateLinks", "UPDATE", 2),
+    ("TakeBack", "undoBulkJob", "UNDO", 2),
+    ("DeleteMany", "bulkDeleteLinks", "DELETE", 1),
+)
+
+
 async def test_the_bulk_page_runs(tour: Tour) -> None:
     await tour.take("bulk.md")
     answers = tour.answers
@@ -123,6 +130,10 @@ async def test_the_bulk_page_runs(tour: Tour) -> None:
         [["2", "destination"]],
     ]
     assert answers["Cancel"]["cancelBulkJob"]["bulkJob"]["state"] == "SUCCEEDED"
+    for name, field, kind, total in EDITS:
+        payload = answers[name][field]
+        assert payload["userErrors"] == []
+        assert (payload["bulkJob"]["kind"], payload["bulkJob"]["total"]) == (kind, total)
 
 
 async def test_the_importing_page_runs(tour: Tour, api: Api) -> None:

@@ -72,3 +72,5 @@ async def test_the_templates_page_runs(api: Api) -> None:
     ]
     changed = answers["ChangeTemplate"]["updateTemplate"]
     assert (changed["userErrors"], changed["template"]["version"]) == ([], 2)
+    applied = answers["ChangeTemplateAndLinks"]["updateTemplate"]
+    assert applied == {"template": {"version": 3}, "bulkJob": None, "userErrors": []}
