@@ -9,8 +9,9 @@ from typing import Final
 
 import strawberry
 
-from app import graph, results, services, serving, tasks, uploads
+from app import exports, graph, results, services, serving, tasks, uploads
 from app.entrances import Entrance, Work
+from app.exports import Exports
 from app.graphql import sockets as protocol
 from app.graphql.auth import Authentication, Lookup
 from app.graphql.endpoint import Endpoint
@@ -36,6 +37,7 @@ from domain.instants import Clock
 from resolvers import nodes
 from schema.context import Context
 from storage.budgets import Budgets
+from storage.job_results import MongoResults
 
 DRAIN_SECONDS: Final = 15
 """How long calls may take after SIGTERM; with what comes before and after, the process ends within 20 s."""
@@ -169,6 +171,7 @@ def over(opened: Services, uploaded: uploads.Counts | None = None) -> Api:
     works: dict[str, Work] = {
         uploads.PATH: Uploads(opened.uploads, uploaded, clock=opened.clock, ids=opened.ids),
         results.PATH: Results(opened.jobs, opened.links, short_base=opened.settings.short_base),
+        exports.PATH: Exports(opened.jobs, MongoResults(opened.database)),
     }
     buckets = Budgets(
         opened.redis,

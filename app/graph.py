@@ -6,11 +6,11 @@ from typing import Final
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
-from resolvers.analytics import AnalyticsQueries
 from resolvers.bulk_edits import BulkEditMutations
 from resolvers.bulk_jobs import BulkJobMutations, BulkJobQueries
 from resolvers.campaigns import CampaignMutations, CampaignQueries
 from resolvers.clicks import ClickQueries
+from resolvers.exports import ExportMutations
 from resolvers.links import LinkMutations, LinkQueries
 from resolvers.nodes import NodeQueries
 from resolvers.signals import SignalMutations
@@ -34,7 +34,6 @@ PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.gra
 
 @strawberry.type(description="Reading.")
 class Query(
-    AnalyticsQueries,
     BulkJobQueries,
     CampaignQueries,
     ClickQueries,
@@ -51,6 +50,7 @@ class Mutation(
     BulkEditMutations,
     BulkJobMutations,
     CampaignMutations,
+    ExportMutations,
     LinkMutations,
     SignalMutations,
     TemplateMutations,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from app.services import Services
+from delivery.click_exports import ClickExport
 from domain import hostnames
 from domain.bulk_edits import LinkDeletion, LinkUpdate
 from domain.chunks import Work
@@ -15,6 +16,8 @@ from domain.propagations import Propagation
 from domain.rerenderings import Rerendering
 from domain.undoings import Undoing
 from domain.workbenches import Workshop
+from storage.click_stretches import MongoClickStretches
+from storage.job_results import MongoResults
 
 
 def works(opened: Services) -> list[Work]:
@@ -39,6 +42,7 @@ def works(opened: Services) -> list[Work]:
         Rerendering(walk),
         Propagation(walk),
         Undoing(workshop, opened.jobs),
+        ClickExport(MongoClickStretches(opened.database), MongoResults(opened.database)),
     ]
 
 

@@ -51,7 +51,7 @@ class BulkJob(Node):
 
     kind: BulkKind = strawberry.field(description="What it does.")
     state: JobState = strawberry.field(description="Where it stands.")
-    total: int = strawberry.field(description="Rows that it has.")
+    total: int = strawberry.field(description="Rows that it has; of an export, as many as were found so far.")
     done: int = strawberry.field(description="Rows that are settled.")
     succeeded: int = strawberry.field(description="Rows that were done.")
     failed: int = strawberry.field(description="Rows that were not, each with its errors in `results`.")
@@ -63,12 +63,16 @@ class BulkJob(Node):
     source: strawberry.Private[jobs.Job]
 
     @strawberry.field(
-        description="All results as JSON Lines, a line {row, linkId, shortUrl, userErrors} for each row so "
-        "far. GET it with a key of the workspace; it grows until the job is finished."
+        description="What to GET with a key of the workspace. All results as JSON Lines, a line {row, "
+        "linkId, shortUrl, userErrors} for each row so far; they grow until the job is finished. Of an "
+        "export its file, once it has SUCCEEDED; null before."
     )
     def results_url(self, info: Info) -> Url | None:
         """Given by the API beside the graph."""
-        return Url(f"{info.context.api_base}/jobs/{self.id}/results")
+        if self.kind is not BulkKind.EXPORT:
+            return Url(f"{info.context.api_base}/jobs/{self.id}/results")
+        whole = self.state is JobState.SUCCEEDED
+        return Url(f"{info.context.api_base}/exports/{self.id}") if whole else None
 
     @strawberry.field(description="What became of the rows so far, in their order.", metadata=_READ)
     async def results(

@@ -1,0 +1,195 @@
+"""Files of clicks: every wanted click once, in order, whatever happens to the worker, in each format."""
+
+import csv
+import io
+import random
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+import msgspec
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from app.services import Services
+from delivery import click_exports as works
+from delivery.click_exports import ClickExport
+from domain import click_exports, click_rows, journals
+from domain.chunks import Moved
+from domain.click_exports import ExportFormat
+from domain.click_filters import EVERY_CLICK, ClickFilter
+from domain.clicks import Click, ClickKind
+from domain.jobs import Job, JobState
+from domain.periods import Period
+from domain.visits import Belonging, VisitRecord
+from storage.click_stretches import MongoClickStretches
+from storage.job_results import MongoResults
+from storage.ledgers import Ledger
+from tests.delivery.test_jobs import lose_lease, now, working
+from tests.delivery.workers import committed, new_id, visit
+
+WORKSPACE = visit().workspace_id
+START = 1_760_000_000_000
+RANGE = Period(START, START + 1_000_000)
+AGENTS = (visit().agent, "curl/8.5.0", "Twitterbot/1.0")
+
+
+@pytest.fixture(autouse=True)
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of many pieces need no thousands of clicks."""
+    monkeypatch.setattr(works, "_ROWS", dict.fromkeys(ExportFormat, 60))
+
+
+def work(opened: Services, looked_at: int = 25) -> ClickExport:
+    return ClickExport(MongoClickStretches(opened.database, looked_at), MongoResults(opened.database))
+
+
+async def clicks(ledger: Ledger, count: int) -> list[Click]:
+    """Clicks of all kinds in random order, some outside the range, in the order of their ids."""
+    dice, found = random.Random(7), []
+    own = journals.belonging(Belonging("cmp_1", "tpl_1", (("plan", "trial"), ("plan", "pro"), ("seats", 5))))
+    links = [new_id("lnk") for _ in range(3)]
+
+    def record(number: int) -> VisitRecord:
+        return visit(
+            at_ms=START + dice.randrange(-50_000, 1_050_000),
+            link_id=dice.choice(links),
+            agent=dice.choice(AGENTS),
+            referrer=dice.choice(["", "=cmd|'/c calc'!A0", "news.example", 'a,"b"\nc']),
+            tags=dice.choice([(), ("spring",), ("spring", "e|mail")]),
+            belonging=dice.choice([own, journals.belonging(Belonging())]),
+            utm=("mail", None, f"c{number % 3}", None, None),
+            visitor=f"visitor {number:08}".encode(),
+        )
+
+    for first in range(0, count, 500):
+        found += await committed(ledger, *map(record, range(first, min(first + 500, count))))
+    return sorted(found, key=lambda click: click.id)
+
+
+def within(ledger: Sequence[Click], wanted: ClickFilter = EVERY_CLICK) -> list[Click]:
+    first, end = RANGE.start / 1000, RANGE.end / 1000
+    return [each for each in ledger if first <= each.at.timestamp() < end and wanted.matches(each)]
+
+
+async def begun(opened: Services, kind: ExportFormat, wanted: ClickFilter = EVERY_CLICK) -> Job:
+    return await click_exports.start(
+        wanted,
+        RANGE,
+        kind,
+        workspace_id=WORKSPACE,
+        actor="key",
+        store=opened.jobs,
+        news=opened.job_news,
+        clock=opened.clock,
+        make_ids=opened.ids,
+    )
+
+
+async def file_of(opened: Services, job: Job) -> bytes:
+    """The whole file of a job that has succeeded."""
+    ended, files = await now(opened, job), MongoResults(opened.database)
+    assert ended.state is JobState.SUCCEEDED, ended.errors
+    sizes = await files.sizes(WORKSPACE, job.id)
+    pieces = [await files.output(WORKSPACE, job.id, step) or b"" for step, _ in sizes]
+    assert [len(piece) for piece in pieces] == [size for _, size in sizes]
+    return b"".join(pieces)
+
+
+async def exported(opened: Services, kind: ExportFormat, wanted: ClickFilter = EVERY_CLICK) -> bytes:
+    job = await begun(opened, kind, wanted)
+    async with working(opened, work(opened)) as (engine, _):
+        await engine.until_idle()
+    return await file_of(opened, job)
+
+
+async def test_json_lines_have_every_click_of_the_range_once_in_order(
+    opened: Services, ledger: Ledger
+) -> None:
+    expected = within(await clicks(ledger, 700))
+    rows = [msgspec.json.decode(line) for line in (await exported(opened, ExportFormat.JSONL)).splitlines()]
+    assert [row["id"] for row in rows] == [click.id for click in expected]
+    assert rows == [click_rows.row(click) for click in expected]
+    assert {"plan": ["trial", "pro"], "seats": 5} in [row["attributes"] for row in rows]
+
+
+async def test_csv_is_read_by_anybody_and_runs_nothing(opened: Services, ledger: Ledger) -> None:
+    """Quotes, commas and line breaks stay; what a spreadsheet would run as a formula is a text."""
+    expected = within(await clicks(ledger, 300))
+    text = (await exported(opened, ExportFormat.CSV)).decode()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert list(rows[0]) == list(click_rows.COLUMNS)
+    assert [row["id"] for row in rows] == [click.id for click in expected]
+    for row, click in zip(rows, expected, strict=True):
+        told = click.referrer or ""
+        assert row["referrer"] == (f"'{told}" if told.startswith("=") else told)
+        assert row["tags"] == "|".join(click.tags)
+        assert row["unique"] == str(click.unique).lower()
+    assert not [
+        row for row in csv.reader(io.StringIO(text)) if any(cell[:1] in "=+-@\t" for cell in row if cell)
+    ]
+
+
+async def test_parquet_is_one_whole_file(opened: Services, ledger: Ledger) -> None:
+    """Many row groups, written by as many writers, are one file to any reader."""
+    expected = within(await clicks(ledger, 700))
+    file = pa.BufferReader(await exported(opened, ExportFormat.PARQUET))
+    assert parquet.ParquetFile(file).metadata.num_row_groups > 5
+    table = parquet.read_table(file)
+    assert table.column("id").to_pylist() == [click.id for click in expected]
+    assert table.column("at").to_pylist() == [click.at for click in expected]
+    assert table.column("tags").to_pylist() == [list(click.tags) for click in expected]
+    assert table.column("unique").to_pylist() == [click.unique for click in expected]
+    assert table.column("utmCampaign").to_pylist() == [click.utm.campaign for click in expected]
+
+
+@pytest.mark.parametrize("kind", list(ExportFormat))
+async def test_only_wanted_clicks_are_written_however_rare(
+    opened: Services, ledger: Ledger, kind: ExportFormat
+) -> None:
+    wanted = ClickFilter(
+        kinds=frozenset({ClickKind.PREVIEW}), tags=frozenset({"e|mail"}), campaign_id="cmp_1"
+    )
+    expected = within(await clicks(ledger, 400), wanted)
+    assert 0 < len(expected) < 30
+    found = await exported(opened, kind, wanted)
+    if kind is ExportFormat.PARQUET:
+        names = parquet.read_table(pa.BufferReader(found)).column("id").to_pylist()
+    elif kind is ExportFormat.CSV:
+        names = [row["id"] for row in csv.DictReader(io.StringIO(found.decode(), newline=""))]
+    else:
+        names = [msgspec.json.decode(line)["id"] for line in found.splitlines()]
+    assert names == [click.id for click in expected]
+
+
+async def test_of_no_clicks_there_is_a_file_too(opened: Services) -> None:
+    assert await exported(opened, ExportFormat.JSONL) == b""
+    assert await exported(opened, ExportFormat.CSV) == click_rows.csv_header()
+    table = parquet.read_table(pa.BufferReader(await exported(opened, ExportFormat.PARQUET)))
+    assert (table.num_rows, table.column_names) == (0, list(click_rows.COLUMNS))
+
+
+@pytest.mark.parametrize("kind", list(ExportFormat))
+async def test_a_worker_that_dies_neither_doubles_nor_skips(
+    opened: Services, ledger: Ledger, kind: ExportFormat
+) -> None:
+    """After each piece another worker takes over, and the old one still tries: the file is the same."""
+    await clicks(ledger, 400)
+    whole = await exported(opened, kind)
+    job = await begun(opened, kind)
+    async with AsyncExitStack() as stack:
+        while not (await now(opened, job)).finished:
+            own = work(opened)
+            _, turns = await stack.enter_async_context(working(opened, own))
+            mine = await turns.take()
+            assert mine is not None
+            chunk = await own.chunk(mine, mine.cursor)
+            after = await turns.commit(mine, chunk)
+            stale = await own.chunk(mine, mine.cursor)
+            with pytest.raises(Moved):
+                await turns.commit(mine, stale)
+            if not after.finished:
+                await lose_lease(opened, job)
+    assert await file_of(opened, job) == whole
+    ended = await now(opened, job)
+    assert ended.total == ended.done == ended.succeeded > 100
