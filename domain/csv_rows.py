@@ -112,8 +112,10 @@ class CsvRows:
         if len(cells) != len(self.columns):
             yield uploads.unfit(f"The row has {len(cells)} cells; the header has {len(self.columns)}.")
             return
-        row = _encode({name: cell for name, cell in zip(self.columns, cells, strict=True) if cell})
-        yield uploads.too_long(len(row)) if len(row) > MAX_ROW_BYTES else row
+        row = {name: cell for name, cell in zip(self.columns, cells, strict=True) if cell}
+        uploads.without_secrets(row)
+        encoded = _encode(row)
+        yield uploads.too_long(len(encoded)) if len(encoded) > MAX_ROW_BYTES else encoded
 
 
 def delimiter_of(header: str) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import ada_url
 import msgspec
 
-from domain import instants, written_links
+from domain import instants, uploads, written_links
 from domain.drafts import Draft
 from domain.errors import Rejected, UserError, UserErrorCode, Verbatim
 
@@ -162,6 +162,8 @@ class Columns:
         """
         values, errors = self._values(row)
         errors += self._against(values, now)
+        if (secret := uploads.secret(row)) is not None:
+            errors.append(secret)
         if errors:
             raise Rejected(*(self.named(error) for error in errors))
         created_at = values.pop("created_at", None)

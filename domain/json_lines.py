@@ -14,6 +14,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = b" \t\r"
 
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 class JsonLines:
@@ -54,10 +55,10 @@ class JsonLines:
         if size > MAX_ROW_BYTES:
             yield uploads.too_long(size)
         elif line:
-            yield _problem(line) or line
+            yield _row(line)
 
 
-def _problem(line: bytes) -> UserError | None:
+def _row(line: bytes) -> bytes | UserError:
     try:
         row = _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -66,7 +67,7 @@ def _problem(line: bytes) -> UserError | None:
         return uploads.unfit('The row is no JSON object such as {"destination": "https://example.com/"}.')
     if line.count(b"[") + line.count(b"{") > MAX_DEPTH and not _flat_enough(row):
         return uploads.unfit(f"The row is nested more than {MAX_DEPTH} levels deep.")
-    return None
+    return _encode(row) if uploads.without_secrets(row) else line
 
 
 def _flat_enough(row: Any) -> bool:

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from domain import jobs, written_links
+from domain import jobs, uploads, written_links
 from domain.bulk_creations import WORK, CreateLinks
 from domain.chunks import Chunk
 from domain.drafts import Draft
-from domain.errors import UserError
+from domain.errors import Rejected, UserError
 from domain.jobs import Job
 from domain.link_rows import LinkRows, Reader, Wanted
 from domain.template_rows import TemplateRows
@@ -40,10 +40,13 @@ class _FromTemplate:
     def __init__(self, template: Template, spec: CreateLinks, now: datetime) -> None:
         self._rows = TemplateRows(template, spec.campaign_id, spec.channel)
         self._now = now
+        self._filed = spec.format is not UploadFormat.INLINE
         self._cells = spec.format is UploadFormat.CSV
 
     def read(self, row: dict[str, Any]) -> Wanted:
         """What the template makes of them."""
+        if self._filed and (secret := uploads.secret(row)) is not None:
+            raise Rejected(secret)
         values = written_links.with_attributes(row) if self._cells else row
         draft, origin = self._rows.draft(values, self._now)
         return Wanted(draft, {"origin": origin})

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from domain import instants
-from domain.errors import Rejected, UserError, UserErrorCode
+from domain.errors import Rejected, UserError, UserErrorCode, Verbatim
 from domain.ids import Ids, prefix_of
 from domain.instants import Clock
 
@@ -19,6 +19,11 @@ ROWS_PER_CHUNK: Final = 500
 BYTES_PER_CHUNK: Final = 1024 * 1024
 UNUSED: Final = timedelta(hours=24)
 """How long an upload waits for the job that it is for."""
+
+HIDDEN: Final = "…"
+"""What is kept of a secret in a file."""
+_SECRET: Final = "password"  # noqa: S105 - the name of a column
+_NO_SECRET: Final = frozenset({"", "false", "no", "0", "null"})
 
 _encode: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder().decode
@@ -193,6 +198,32 @@ def packed(row: object) -> bytes | UserError:
         return unfit('A row is a JSON object such as {"destination": "https://example.com/"}.')
     encoded = _encode(row)
     return too_long(len(encoded)) if len(encoded) > MAX_ROW_BYTES else encoded
+
+
+def without_secrets(row: dict[str, Any]) -> bool:
+    """Forget what a file says under `password`, changing the row in place: rows are kept for weeks.
+
+    Where there was one, HIDDEN takes its place; other services' exports say "false" there, which goes.
+
+    Returns:
+        Whether the row has changed.
+    """
+    named = [name for name in row if name.strip().lower() == _SECRET]
+    for name in named:
+        if str(row[name] or "").strip().lower() in _NO_SECRET:
+            del row[name]
+        else:
+            row[name] = HIDDEN
+    return bool(named)
+
+
+def secret(row: Mapping[str, Any]) -> UserError | None:
+    """Why a row of a file with a secret makes no link: it would be open to everybody."""
+    found = next((name for name, value in row.items() if name.strip().lower() == _SECRET and value), None)
+    if found is None:
+        return None
+    message = "Passwords are not taken from files; make this link with createLink."
+    return UserError(UserErrorCode.INVALID, message, (Verbatim(found),))
 
 
 def unfit(message: str, code: UserErrorCode = UserErrorCode.INVALID) -> UserError:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from domain import uploads
 from domain.drafts import Draft
 from domain.errors import Rejected, UserError, UserErrorCode, Verbatim
 from domain.utm import NAMES
@@ -72,6 +73,8 @@ def draft(row: Mapping[str, Any]) -> Draft:
     """
     values: dict[str, Any] = {}
     errors: list[UserError] = []
+    if (secret := uploads.secret(row)) is not None:
+        errors.append(secret)
     for name, given in row.items():
         if name not in _FIELDS:
             errors.append(_unknown(name))

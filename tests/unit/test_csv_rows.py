@@ -48,6 +48,15 @@ def test_an_empty_cell_is_not_given_and_an_empty_row_is_none() -> None:
     assert rows_of([b"a,b\n,2\n,\n\n3,\n"]) == [{"b": "2"}, {"a": "3"}]
 
 
+def test_a_password_is_not_kept() -> None:
+    """Other services' exports have a column of it that says false."""
+    assert rows_of([b"a,Password\n1,hunter2\n2,false\n3,\n"]) == [
+        {"a": "1", "Password": "…"},
+        {"a": "2"},
+        {"a": "3"},
+    ]
+
+
 def test_a_row_that_does_not_fit_is_named_and_the_others_stay() -> None:
     """BK-03: a row of 1 MB is an error of that row."""
     rows = rows_of([b"a,b\n1,2\n3\n", b'4,"' + b"x" * 1_000_000 + b'\n"\n', b"\xff,5\n6,7\n"])

@@ -112,6 +112,12 @@ def test_errors_of_a_row_name_the_column() -> None:
     assert refused(ImportFormat.YOURLS, text) == [(UserErrorCode.INVALID, ("timestamp",))]
 
 
+def test_a_link_with_a_password_is_not_imported_open() -> None:
+    text = "address,target,password\na,https://example.com/,true\n"
+    assert refused(ImportFormat.KUTT, text) == [(UserErrorCode.INVALID, ("password",))]
+    assert imported(ImportFormat.KUTT, text.replace("true", "false")).draft.slug == "a"
+
+
 def test_a_link_of_another_time_zone_is_not_of_the_future() -> None:
     found = imported(
         ImportFormat.YOURLS, "keyword,url,timestamp\na,https://example.com/,2026-11-20 14:00:00\n"

@@ -39,6 +39,11 @@ def test_a_row_is_an_object(line: bytes) -> None:
     assert problem(line).startswith("The row is no JSON object such as ")
 
 
+def test_a_password_is_not_kept() -> None:
+    assert read(b'{"a":1,"password":"hunter2"}') == ['{"a":1,"password":"…"}'.encode()]
+    assert read(b'{"a":1,"password":false}') == [b'{"a":1}']
+
+
 def test_a_row_is_nested_only_so_deep() -> None:
     deep = b'{"a":' * 65 + b"1" + b"}" * 65
     assert problem(deep) == "The row is nested more than 64 levels deep."

@@ -114,3 +114,11 @@ def test_cells_of_attributes_join_a_templates_row() -> None:
         "attributes": {"segment": "smb", "size": "9"},
     }
     assert msgspec.json.encode(written_links.with_attributes({"a": "b"})) == b'{"a":"b"}'
+
+
+def test_a_link_with_a_password_is_not_made_from_a_file() -> None:
+    """Without it, it would be open to everybody; and rows are kept for weeks."""
+    row = {"destination": "https://example.com/", "password": "…"}
+    assert problems(row) == {
+        ("password",): "Passwords are not taken from files; make this link with createLink."
+    }
