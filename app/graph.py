@@ -6,6 +6,7 @@ from typing import Final
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from resolvers.analytics import AnalyticsQueries
 from resolvers.bulk_edits import BulkEditMutations
 from resolvers.bulk_jobs import BulkJobMutations, BulkJobQueries
 from resolvers.campaigns import CampaignMutations, CampaignQueries
@@ -34,6 +35,7 @@ PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.gra
 
 @strawberry.type(description="Reading.")
 class Query(
+    AnalyticsQueries,
     BulkJobQueries,
     CampaignQueries,
     ClickQueries,
