@@ -88,7 +88,7 @@ class RowResult(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     Args:
         row: its number in the input, from 0.
-        link_id: the link that it made, changed or deleted; None where it failed.
+        link_id: the link that it made, changed or deleted, or could not change; None where it made none.
         version: the link's version then.
         errors: why it failed; paths as createLink has them, without the row.
     """

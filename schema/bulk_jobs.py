@@ -29,7 +29,7 @@ class BulkResult:
 
     row: int = strawberry.field(description="Its number in the input, from 0.")
     link: Link | None = strawberry.field(
-        description="The link as it is now; null on failure, and where it has been deleted."
+        description="The link as it is now; null where none was made, and where it has been deleted."
     )
     user_errors: list[UserError] = strawberry.field(
         description="Why the row failed; paths start with the number of the row."
