@@ -13,7 +13,9 @@ from app import api as apis
 from app.services import Services
 from domain import keys
 from domain.access import Scope
+from domain.errors import Unavailable
 from domain.keys import ApiKey
+from domain.paging import Window
 from tests.api.conftest import Api
 from tests.api.test_bulk_create_links import done, started
 from tests.protocols.conftest import listening_on
@@ -116,3 +118,42 @@ async def test_results_are_for_their_workspace(api: Api, other: Api, site: Site)
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
     async with httpx.AsyncClient(base_url=site.base) as client:
         assert (await client.get(path)).status_code == 401
+
+
+async def test_a_fault_of_ours_is_masked(
+    api: Api, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """GQ-11: the answer names the request, and only the log tells what was wrong."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("mongodb://root:hunter2@db.internal")
+
+    path = await results_path(api, await started(api, links=[{"destination": "https://example.com/"}]))
+    monkeypatch.setattr(site.services.jobs._results, "page", broken)
+    async with await site.client(api) as client:
+        answer = await client.get(path)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["extensions"]["code"]) == (500, "INTERNAL")
+    assert "hunter2" not in answer.text
+    assert error["extensions"]["requestId"] == answer.headers["x-request-id"]
+    assert error["extensions"]["requestId"] in caplog.text
+
+
+async def test_results_that_break_off_are_no_whole_file(
+    api: Api, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MongoDB away in the middle: the client sees a broken answer, never a short file that looks whole."""
+    job = await started(api, links=[{"destination": f"https://example.com/{row}"} for row in range(600)])
+    assert (await done(api, job))["succeeded"] == 600
+    path = await results_path(api, job)
+    page = site.services.jobs._results.page
+
+    async def away(workspace_id: str, job_id: str, window: Window, *, only_failed: bool) -> Any:
+        if window.after is not None:
+            raise Unavailable("The database does not answer right now; try again.")
+        return await page(workspace_id, job_id, window, only_failed=only_failed)
+
+    monkeypatch.setattr(site.services.jobs._results, "page", away)
+    async with await site.client(api) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            await client.get(path)

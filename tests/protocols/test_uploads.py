@@ -2,19 +2,23 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
+from app.connections import now, now_ms
 from app.settings import Settings
 from app.uploads import OPEN_PER_WORKSPACE, Uploads
 from domain.errors import UserError
 from domain.ids import Ids
 from storage import mongo
 from storage.uploads import MongoUploads
+from tests.application import free_port
 from tests.protocols.conftest import serving_api
 
 MAX_BYTES = 300_000
@@ -59,19 +63,16 @@ class Door:
         return await self.database["upload_chunks"].count_documents({"upload_id": {"$nin": whole}})
 
 
-@pytest.fixture(scope="module")
-async def door(settings: Settings) -> AsyncIterator[Door]:
-    """The API with small limits for files."""
-    from app.connections import now, now_ms
-
-    client = mongo.connect(settings.mongodb_url or "", timeout_ms=5_000, application="tests")
+@asynccontextmanager
+async def opened(settings: Settings, mongodb_url: str, timeout_ms: int = 5_000) -> AsyncIterator[Door]:
+    """The API with small limits for files, which are kept on an engine."""
+    client = mongo.connect(mongodb_url, timeout_ms=timeout_ms, application="tests")
     database = client[settings.mongodb_database]
     store = MongoUploads(database)
-    number = iter(range(10_000))
     work = Uploads(
         store,
         clock=now,
-        ids=Ids(now_ms, lambda size: next(number).to_bytes(size, "big")),
+        ids=Ids(now_ms, secrets.token_bytes),
         patience_seconds=1.0,
         max_bytes=MAX_BYTES,
         max_rows=MAX_ROWS,
@@ -79,6 +80,13 @@ async def door(settings: Settings) -> AsyncIterator[Door]:
     async with serving_api(settings, works={"/uploads": work}) as served:
         yield Door(f"http://127.0.0.1:{served.port}/uploads", work, store, database)
     await client.close()
+
+
+@pytest.fixture(scope="module")
+async def door(settings: Settings) -> AsyncIterator[Door]:
+    """Files are kept on the engine of the tests."""
+    async with opened(settings, settings.mongodb_url or "") as each:
+        yield each
 
 
 def code(answer: httpx.Response) -> str:
@@ -237,3 +245,11 @@ async def test_a_key_does_not_belong_into_the_address(door: Door) -> None:
     async with httpx.AsyncClient() as client:
         answer = await client.post(f"{door.url}?access_token=writer", content="a\n1\n")
     assert (answer.status_code, code(answer)) == (400, "BAD_REQUEST")
+
+
+async def test_a_file_that_cannot_be_kept_is_told_so(settings: Settings) -> None:
+    """MongoDB away in the middle of a file: 503, and the client may send it again."""
+    async with opened(settings, f"mongodb://127.0.0.1:{free_port()}", timeout_ms=300) as door:
+        answer = await door.post("a\n" + "1\n" * 600)
+        assert (answer.status_code, code(answer)) == (503, "UNAVAILABLE")
+        assert (door.work.counts.open, door.work.counts.broken_off) == (0, 1)
