@@ -10,6 +10,7 @@ PyMongo, majority acknowledged. Rounds alternate, and both collections grow alik
 
 import argparse
 import asyncio
+import json
 import statistics
 import sys
 import tempfile
@@ -102,17 +103,36 @@ async def bulk(
     """Make links of rows in one call; seconds until the job is seen to have done them all."""
     given = [row(batch, number) for number in range(rows)]
     began = time.perf_counter()
-    answer = await application.graphql(client, BULK, input={"templateId": template_id, "rows": given})
+    await done(application, client, rows, {"templateId": template_id, "rows": given})
+    return time.perf_counter() - began
+
+
+async def uploaded(application: Application, client: httpx.AsyncClient, batch: int, rows: int) -> str:
+    """The id of an upload of rows."""
+    lines = "\n".join(json.dumps(row(batch, number)) for number in range(rows))
+    headers = {**application.headers, "content-type": "application/jsonl"}
+    answer = await client.post(f"{application.api}/uploads", content=lines, headers=headers)
+    found: str = answer.json()["id"]
+    return found
+
+
+async def done(
+    application: Application,
+    client: httpx.AsyncClient,
+    rows: int,
+    wanted: dict[str, Any],
+    poll_seconds: float = POLL_SECONDS,
+) -> None:
+    """Start a job and wait until it has done all its rows."""
+    answer = await application.graphql(client, BULK, input=wanted)
     job: Any = answer["bulkCreateLinks"]["bulkJob"]
     while True:
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(poll_seconds)
         job = job | (await application.graphql(client, JOB, id=job["id"]))["bulkJob"]
         if job["state"] not in {"QUEUED", "RUNNING"}:
             break
-    seconds = time.perf_counter() - began
     if (job["state"], job["succeeded"]) != ("SUCCEEDED", rows):
         raise SystemExit(f"the job ended otherwise: {job}")
-    return seconds
 
 
 def row(batch: int, number: int) -> dict[str, Any]:
