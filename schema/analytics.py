@@ -110,7 +110,7 @@ class Analytics:
         return DateTime(instants.written(await info.context.questions.as_of.load("")))
 
     @strawberry.field(
-        description="Whether figures of this range and filter may need clicks that the workspace keeps no more: "
+        description="Whether figures of this range and filter may need clicks that are not kept any more: "
         "those of full hours and simple filters do not."
     )
     async def partial(self, info: Info) -> bool:
