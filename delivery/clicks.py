@@ -3,24 +3,22 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Final
-
-import msgspec
 
 from delivery import journals
 from delivery.announcements import Outbox
 from delivery.counts import Counts
 from delivery.folds import Folding
 from delivery.freshness import Freshness
-from delivery.journals import Frame, Journal
+from delivery.journals import Journal
 from delivery.leases import Lease
-from domain import ledgers
+from delivery.stretches import Stretches
 from domain.agents import Agent
+from domain.clicks import ClicksCommitted
 from domain.errors import Unavailable
-from domain.journals import click_id, decode
-from domain.ledgers import MAX_ENTRIES, Entry, JournalClosed, Ledger, Moved, Stretch
+from domain.ledgers import JournalClosed, Ledger, Moved, Stretch
 
 POLL_SECONDS: Final = 0.01
 """Memory-mapped writing raises no event to await, and a look at one header costs a microsecond."""
@@ -69,7 +67,7 @@ class Clicks:
         self._outbox = outbox
         self._folding = folding
         self._freshness = freshness
-        self._agents = agents
+        self._stretches = Stretches(agents)
         self._counts = counts
         self._held: dict[str, Journal] = {}
         self._asked_at: dict[str, float] = {}
@@ -151,41 +149,38 @@ class Clicks:
     async def _ship(self, journal: Journal) -> bool:
         """Commit the next stretch of a journal; one that is empty and abandoned is closed and removed."""
         abandoned, now = self._abandoned(journal), self._freshness.now()
-        frames, end = journal.frames(MAX_ENTRIES)
-        if end == journal.offset:
+        read = await self._stretches.next(journal)
+        if read is None:
             if abandoned:
                 await self._close(journal)
             else:
                 self._freshness.whole(journal.id, now)
             return False
-        stretch = Stretch(journal.id, journal.offset, end, tuple(self._entries(journal.id, frames)))
+        stretch = read.stretch
         try:
-            committed = await self._ledger.commit(stretch, await self._lease.slot())
+            committed = await self._commit(journal, stretch)
         except Moved:
             self._counts.stretches_moved += 1
             await self._take_on(journal)
             return True
-        journal.seek(end)
+        journal.seek(stretch.end)
         self._aside.pop(journal.id, None)
         self._counts.stretches_committed += 1
         self._counts.clicks_committed += len(stretch.entries)
-        self._counts.records_unreadable += len(frames) - len(stretch.entries)
+        self._counts.records_unreadable += read.unreadable
         for workspace_id, each in committed.items():
             self._outbox.put(workspace_id, each)
             await self._folding.put(workspace_id, each)
         return True
 
-    def _entries(self, journal_id: str, frames: list[Frame]) -> list[Entry]:
-        """Classified entries of `frames`; what cannot be read is passed over, or it would block the rest."""
-        entries = []
-        for frame in frames:
-            try:
-                record = decode(frame.payload)
-                identity = click_id(journal_id, frame.offset, record.at_ms)
-                entries.append(ledgers.entry(identity, record, self._agents))
-            except (msgspec.MsgspecError, ValueError, OverflowError) as error:
-                _log.error("journal %s: the record at %d is unreadable: %s", journal_id, frame.offset, error)
-        return entries
+    async def _commit(self, journal: Journal, stretch: Stretch) -> Mapping[str, ClicksCommitted]:
+        """Commit a stretch, and read the next one while the database works."""
+        ahead = asyncio.create_task(self._stretches.look_ahead(journal, stretch.end))
+        try:
+            return await self._ledger.commit(stretch, await self._lease.slot())
+        finally:
+            await asyncio.wait([ahead])
+            ahead.exception()  # whatever is wrong with the journal shows again when it is its turn
 
     def _abandoned(self, journal: Journal) -> bool:
         """Whether the writer is gone; asked before reading, so that everything it wrote is read."""
@@ -205,10 +200,12 @@ class Clicks:
     def _drop(self, journal: Journal) -> None:
         del self._held[journal.id]
         self._asked_at.pop(journal.id, None)
+        self._stretches.forget(journal.id)
         journal.remove()
 
     def _set_aside(self, name: str, error: Exception) -> None:
         journal = self._held.pop(name, None)
+        self._stretches.forget(name)
         if journal is not None:
             self._asked_at.pop(name, None)
             journal.release()

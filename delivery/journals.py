@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from domain import journals
 from domain.journals import HEADER, SEGMENT_BYTES, TornFrame
 
-MAX_BYTES: Final = 1024 * 1024
+MAX_BYTES: Final = 2 * 1024 * 1024
 """Of one reading: a transaction of many megabytes does not fit the database's cache."""
 _NAME: Final = re.compile(r"[0-9a-z]{26}")
 
@@ -68,21 +68,25 @@ class Journal:
             if path.stem.isdecimal() and int(path.stem) < offset // SEGMENT_BYTES:
                 path.unlink(missing_ok=True)
 
-    def frames(self, limit: int) -> tuple[list[Frame], int]:
-        """At most `limit` of the frames that are written from the offset on, and the offset behind them.
+    def frames(self, limit: int, start: int | None = None) -> tuple[list[Frame], int]:
+        """At most `limit` of the frames that are written from `start` on, and the offset behind them.
 
         Fewer where they are large, so that a transaction of them stays within MAX_BYTES.
+
+        Args:
+            limit: how many.
+            start: an offset behind a frame; None: where shipping goes on.
         """
         found: list[Frame] = []
-        at = self.offset
+        start = at = self.offset if start is None else start
         while True:
             number = at // SEGMENT_BYTES
             view = self._view(number)
             if view is None:
                 return found, at
             with view:
-                at = self._read(view, at, limit, found)
-                full = len(found) == limit or at - self.offset >= MAX_BYTES
+                at = self._read(view, at, limit, found, start)
+                full = len(found) == limit or at - start >= MAX_BYTES
                 if full or not journals.ends(view, at - number * SEGMENT_BYTES):
                     return found, at
             at = (number + 1) * SEGMENT_BYTES
@@ -110,14 +114,14 @@ class Journal:
             self._map = None
         os.close(self._lock)
 
-    def _read(self, view: memoryview, end: int, limit: int, found: list[Frame]) -> int:
+    def _read(self, view: memoryview, end: int, limit: int, found: list[Frame], start: int) -> int:
         """Collect the frames of one segment from `end` on; gives where it stopped."""
         base = end - end % SEGMENT_BYTES
         try:
             for behind, payload in journals.frames(view, end - base):
                 found.append(Frame(end, bytes(payload)))
                 end = base + behind
-                if len(found) == limit or end - self.offset >= MAX_BYTES:
+                if len(found) == limit or end - start >= MAX_BYTES:
                     break
         except TornFrame:
             skipped = self._damaged(view, end)
