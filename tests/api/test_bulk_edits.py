@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from domain import instants
-from domain.access import Scope
 from domain.ids import of as id_of
 from domain.utm import Utm
 from tests.api.conftest import Api
@@ -304,15 +303,3 @@ async def test_a_link_that_is_edited_meanwhile_is_changed_as_it_is_then(api: Api
     first, second = await links(api)
     assert (first["title"], first["tags"], first["version"]) == ("Meanwhile", ["a", "b"], 3)
     assert (second["tags"], second["version"]) == (["other"], 2)
-
-
-async def test_needs_the_scope_to_write(api: Api) -> None:
-    """AU-02: the fields carry the scope that the endpoint asks for before anything runs."""
-    for name in ("bulk_update_links", "bulk_delete_links", "undo_bulk_job"):
-        fields = api.schema._schema.mutation_type.fields  # type: ignore[union-attr]
-        definition = next(
-            field.extensions["strawberry-definition"]
-            for field in fields.values()
-            if field.extensions["strawberry-definition"].python_name == name
-        )
-        assert definition.metadata["scope"] is Scope.LINKS_WRITE
