@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
@@ -21,8 +22,8 @@ from storage import job_news, news
 from storage.old_clicks import MongoOldClicks
 from storage.turns import MongoTurns
 
-NICENESS: Final = 15
-"""Redirects, the API and the ledger come first: jobs take what processor time is left."""
+LEAST: Final = 19
+"""The lowest priority: redirects, the API and the ledger come first, jobs take what time is left."""
 
 
 async def run(
@@ -35,7 +36,7 @@ async def run(
         sockets: listening sockets for `/livez`, `/readyz` and `/metrics`; may be empty.
         needs: what `/readyz` asks besides MongoDB.
     """
-    os.nice(NICENESS)
+    _step_back()
     counts, metrics = Counts(), Metrics("jobs")
     metrics.watch("jobs", counts)
     old = retention.Counts()
@@ -49,6 +50,14 @@ async def run(
             else:
                 await _serve(jobs, sockets, Operations(None, readiness, metrics))
     metrics.flush()
+
+
+def _step_back() -> None:
+    """Let everybody else go first: whoever wakes up gets the processor at once (sched(7), SCHED_IDLE)."""
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(LEAST)
 
 
 @asynccontextmanager
