@@ -8,6 +8,7 @@ import pytest
 from domain.importers import ImportFormat
 from tests.api.conftest import Api
 from tests.api.test_bulk_create_links import done
+from tests.api.test_idempotency import calling
 from tests.files import uploaded
 from tests.unit.test_importers import EXPORTS
 
@@ -99,3 +100,16 @@ async def test_an_import_is_judged_as_a_whole_first(api: Api, other: Api) -> Non
         ("NOT_FOUND", ["domain"])
     ]
     assert await refused(other, file=rows, format="YOURLS") == [("NOT_FOUND", ["file"])]
+
+
+async def test_a_repeated_call_is_the_same_job(api: Api) -> None:
+    """GQ-17: with its Idempotency-Key a call that is sent again imports nothing twice."""
+    file = await uploaded(api.services, api.context.viewer.workspace_id, ROWS)
+    given = {"file": file, "format": "YOURLS"}
+    async with calling(api) as client:
+        first = await client.data("import-1", IMPORT, input=given)
+        again = await client.data("import-1", IMPORT, input=given)
+    assert first["importLinks"]["userErrors"] == []
+    assert again["importLinks"]["bulkJob"]["id"] == first["importLinks"]["bulkJob"]["id"]
+    jobs = api.services.database["jobs"]
+    assert await jobs.count_documents({"workspace_id": api.context.viewer.workspace_id}) == 1
