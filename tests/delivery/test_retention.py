@@ -8,11 +8,15 @@ from app.services import Services
 from delivery import retention
 from delivery.retention import Counts, Retention
 from domain.click_filters import EVERY_CLICK, ORPHANS
+from domain.dimensions import Dimension
 from domain.paging import Window
+from domain.rollups import FIELDS, WORKSPACE, Asked
 from domain.visits import Outcome
 from domain.workspaces import Workspace
 from storage.ledgers import Ledger
 from storage.old_clicks import MongoOldClicks
+from storage.rollups import Rollups
+from tests.delivery.test_rollups import fold_all
 from tests.delivery.workers import committed, new_id, visit
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -57,6 +61,7 @@ async def test_old_clicks_leave_and_figures_stay(opened: Services, ledger: Ledge
     limited, forever = await workspace(opened, 790), await workspace(opened, None)
     for each in (limited, forever):
         await clicks(ledger, each, 800, 790.001, 789.999, 0.5)
+    await fold_all(opened)
     counts, now = Counts(), [NOW]
     keeper = Retention(opened.workspaces, MongoOldClicks(opened.database), lambda: now[0], counts)
     before = await opened.stats.by_links(limited, [link_of(limited)])
@@ -78,6 +83,7 @@ async def test_many_leave_a_little_at_a_time(opened: Services, ledger: Ledger) -
     old = visit(workspace_id=own, link_id=link_of(own), at_ms=at(40))
     for _ in range(3):
         await committed(ledger, *[old] * 900)
+    await fold_all(opened)
     taken: list[int] = []
 
     class Watched(MongoOldClicks):
@@ -89,6 +95,7 @@ async def test_many_leave_a_little_at_a_time(opened: Services, ledger: Ledger) -
     await keeper.round()
     assert taken == [1_000, 1_000, 700, 0]
     await committed(ledger, old)
+    await fold_all(opened)
     await keeper.round()
     assert taken[4:] == [1, 0]
 
@@ -98,9 +105,28 @@ async def test_every_workspace_is_looked_at(opened: Services, ledger: Ledger) ->
     owners = [await workspace(opened, 1) for _ in range(retention._PAGE + 5)]
     await clicks(ledger, owners[-1], 2, 0.5)
     await clicks(ledger, owners[0], 2)
+    await fold_all(opened)
     await Retention(opened.workspaces, MongoOldClicks(opened.database), lambda: NOW, Counts()).round()
     assert await ages(opened, owners[-1]) == [(0.5, False), (0.5, True)]
     assert await ages(opened, owners[0]) == []
+
+
+async def test_what_roll_ups_do_not_have_yet_stays_until_they_do(opened: Services, ledger: Ledger) -> None:
+    """However late a click comes in, it is counted before it leaves."""
+    own = await workspace(opened, 30)
+    await clicks(ledger, own, 40)
+    await fold_all(opened)
+    await clicks(ledger, own, 50)
+    counts = Counts()
+    keeper = Retention(opened.workspaces, MongoOldClicks(opened.database), lambda: NOW, counts)
+    await keeper.round()
+    assert await ages(opened, own) == [(50, False), (50, True)]
+    await fold_all(opened)
+    await keeper.round()
+    assert await ages(opened, own) == []
+    hours = at(60) // 3_600_000, at(0) // 3_600_000 + 1
+    (links,) = await Rollups(opened.database).read(own, [Asked(WORKSPACE, FIELDS[Dimension.LINK], *hours)])
+    assert links == {link_of(own): [2, 2]}
 
 
 async def test_removal_reads_no_click_that_stays(opened: Services, ledger: Ledger) -> None:
