@@ -117,6 +117,21 @@ async def test_large_bodies_are_cut_off(served: Served) -> None:
     assert statuses == [413, 413]
 
 
+@pytest.mark.parametrize(("key", "status"), [("admin", 200), (None, 413)])
+async def test_rows_of_a_bulk_call_need_a_key(served: Served, key: str | None, status: int) -> None:
+    """BK-03: 10 MiB of rows fit into a call with a key; nobody else is read that far."""
+    body = b'{"query": "{ __typename }", "extensions": {"x": "' + b"x" * 10_500_000 + b'"}}'
+    async with served.client(key) as client:
+        try:
+            answered = await client.post(
+                served.url, content=body, headers={"content-type": "application/json"}
+            )
+            found = answered.status_code
+        except httpx.TransportError:
+            found = 413  # the server answered and closed while we were still sending
+    assert found == status
+
+
 async def test_compressed_bodies_are_refused(served: Served) -> None:
     """GQ-07: what would have to be unpacked is not."""
     async with served.client() as client:
