@@ -138,10 +138,7 @@ class _Named(Asked, frozen=True):
     @classmethod
     def tables(cls, bits: Bits[Self]) -> list[Table]:
         """One look for each name."""
-        of_name: dict[str, list[tuple[Match, int]]] = {}
-        for condition, bit in bits:
-            of_name.setdefault(condition.name, []).append((condition.match, bit))
-        return [tables.by_match(cls._reader(name), asked) for name, asked in of_name.items()]
+        return [tables.by_match(cls._reader(name), asked) for name, asked in cls._by_name(bits).items()]
 
     def matches(self, facts: Facts) -> bool:
         """Of several values any."""
@@ -151,6 +148,13 @@ class _Named(Asked, frozen=True):
         """Its values."""
         values = type(self).READS(facts, self.name)
         return ", ".join(repr(matches.written(value)[:50]) for value in values)
+
+    @staticmethod
+    def _by_name(bits: Bits["_Named"]) -> dict[str, list[tuple[Match, int]]]:
+        found: dict[str, list[tuple[Match, int]]] = {}
+        for condition, bit in bits:
+            found.setdefault(condition.name, []).append((condition.match, bit))
+        return found
 
     @classmethod
     def _reader(cls, name: str) -> Callable[[Facts], Sequence[Scalar]]:
@@ -164,12 +168,22 @@ class Query(_Named, frozen=True):
 
     READS = Facts.parameter
 
+    @classmethod
+    def tables(cls, bits: Bits[Self]) -> list[Table]:
+        """One look for each parameter that a visit has."""
+        return [tables.by_names(lambda facts: facts.parameters, cls._by_name(bits))]
+
 
 @named("attribute")
 class Attribute(_Named, frozen=True):
     """An attribute of the link; dots lead into objects, and of a list any value counts."""
 
     READS = Facts.attribute
+
+    @classmethod
+    def tables(cls, bits: Bits[Self]) -> list[Table]:
+        """One look at the link."""
+        return [tables.once(table) for table in super().tables(bits)]
 
 
 @named("clicks")

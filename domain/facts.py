@@ -51,13 +51,12 @@ class Subject(msgspec.Struct, frozen=True):
 class Facts:
     """The facts of one visit to a link, worked out when they are asked for."""
 
-    __slots__ = ("_known", "_parameters", "_subject", "visit")
+    __slots__ = ("_known", "_subject", "visit")
 
     def __init__(self, visit: Visit, subject: Subject, known: Known) -> None:
         self.visit = visit
         self._subject = subject
         self._known = known
-        self._parameters: dict[str, list[str]] | None = None
 
     @property
     def country(self) -> str:
@@ -104,13 +103,17 @@ class Facts:
         """What the link offers of the language that the visitor prefers among its, see languages.chosen."""
         return languages.chosen(self.visit.languages, self._subject.offered)
 
+    @property
+    def parameters(self) -> Mapping[str, Sequence[Scalar]]:
+        """The values of each parameter of the visit's query, in order."""
+        found: dict[str, list[Scalar]] = {}
+        for name, value in _pairs(self.visit.query) if self.visit.query else ():
+            found.setdefault(name, []).append(value)
+        return found
+
     def parameter(self, name: str) -> Sequence[Scalar]:
-        """The values of a parameter of the visit's query, in order."""
-        if self._parameters is None:
-            self._parameters = {}
-            for each, value in _pairs(self.visit.query) if self.visit.query else ():
-                self._parameters.setdefault(each, []).append(value)
-        return self._parameters.get(name, ())
+        """The values of one of them."""
+        return self.parameters.get(name, ())
 
     @property
     def clicks(self) -> int:

@@ -5,7 +5,7 @@ in a time that does not grow with their number.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from operator import xor
 from typing import Any, TypeVar
@@ -77,26 +77,42 @@ def by_span(read: Callable[[Facts], Any], spans: Iterable[Span]) -> Table:
 
 def by_match(read: Callable[[Facts], Sequence[Scalar]], bits: Bits[Match]) -> Table:
     """For conditions on the values of one name, see Match."""
-    absent = _together(bit for match, bit in bits if match.exists is False)
-    asking = [(match, bit) for match, bit in bits if match.exists is not False]
-    ranged = [each for each in asking if each[0].ranged and each[0].among is None]
-    among = _inverted([(match.among or (), bit) for match, bit in asking if not match.ranged])
-    present = _together(bit for match, bit in asking if not match.ranged and match.among is None)
-    both = [each for each in asking if each[0].ranged and each[0].among is not None]
-    edges, steps = _steps((match.least, match.below, bit) for match, bit in ranged)
+    absent, seen_in = _matched(bits)
 
     def look(facts: Facts) -> int:
         values = read(facts)
-        if not values:
-            return absent
-        seen = present
-        for value in values:
-            seen |= among.get(written(value), 0)
-            if ranged and (number := number_of(value)) is not None:
-                seen |= steps[bisect_right(edges, number)]
-        for match, bit in both:
-            seen |= bit if match.holds(values) else 0
+        return seen_in(values) if values else absent
+
+    return look
+
+
+def by_names(
+    read: Callable[[Facts], Mapping[str, Sequence[Scalar]]], bits_of: Mapping[str, Bits[Match]]
+) -> Table:
+    """The same for conditions on many names: only those are looked at that a visit has."""
+    tables = {name: _matched(bits) for name, bits in bits_of.items()}
+    absent = _together(each for each, _ in tables.values())
+    found = tables.get
+
+    def look(facts: Facts) -> int:
+        seen = absent
+        for name, values in read(facts).items():
+            table = found(name)
+            if table is not None:
+                seen = seen & ~table[0] | table[1](values)
         return seen
+
+    return look
+
+
+def once(table: Table) -> Table:
+    """The same table, looked at a single time: what it gives depends on the link alone."""
+    known: list[int] = []
+
+    def look(facts: Facts) -> int:
+        if not known:
+            known.append(table(facts))
+        return known[0]
 
     return look
 
@@ -126,6 +142,29 @@ def once_a_minute(table: Table, read: Callable[[Facts], str]) -> Table:
         return seen[value]
 
     return look
+
+
+def _matched(bits: Bits[Match]) -> tuple[int, Callable[[Sequence[Scalar]], int]]:
+    """The bits that hold where there is no value, and those that hold for values."""
+    absent = _together(bit for match, bit in bits if match.exists is False)
+    asking = [(match, bit) for match, bit in bits if match.exists is not False]
+    ranged = [each for each in asking if each[0].ranged and each[0].among is None]
+    among = _inverted([(match.among or (), bit) for match, bit in asking if not match.ranged])
+    present = _together(bit for match, bit in asking if not match.ranged and match.among is None)
+    both = [each for each in asking if each[0].ranged and each[0].among is not None]
+    edges, steps = _steps((match.least, match.below, bit) for match, bit in ranged)
+
+    def seen_in(values: Sequence[Scalar]) -> int:
+        seen = present
+        for value in values:
+            seen |= among.get(written(value), 0)
+            if ranged and (number := number_of(value)) is not None:
+                seen |= steps[bisect_right(edges, number)]
+        for match, bit in both:
+            seen |= bit if match.holds(values) else 0
+        return seen
+
+    return absent, seen_in
 
 
 def _together(bits: Iterable[int]) -> int:

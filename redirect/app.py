@@ -152,8 +152,7 @@ class Redirect:
             await self._orphans.record(request)
             raise Refused(404)
         self._misses.give_back(client)
-        if request.alias:
-            self.routes.learn(request.alias, entry)
+        self.routes.learn(request.alias, entry)
         return entry
 
     def _charge(self, client: str) -> None:

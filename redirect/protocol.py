@@ -1,7 +1,7 @@
 """The redirect's HTTP/1.1 protocol: a known link is answered as soon as its headers are in.
 
 uvicorn's protocol builds a scope and a task for each request; most visits need neither. What is plain here (a
-GET by HTTP/1.1 for a link that the table believes, without query, body or anything odd) is looked up,
+GET by HTTP/1.1 for a link that the table believes, without a body or anything odd) is looked up,
 decided, recorded and answered by the same functions as in redirect/app.py, without waiting for anything.
 Everything else goes uvicorn's way into the ASGI application. Heads that are too large are refused while they
 come in.
@@ -176,19 +176,24 @@ class RedirectProtocol(HttpToolsProtocol):
         if host is None or len(headers) != len(self._fields):
             return False
         redirect, parser = self.redirect, self.parser
-        entry = redirect.routes.at_once(host + self.url)
+        path, query = self.url, ""
+        if b"?" in path:
+            path, _, sent = path.partition(b"?")
+            query = sent.decode("latin-1")
+        entry = redirect.routes.at_once(host + path)
         if (
             entry is None
             or parser.get_method() != b"GET"
             or not parser.should_keep_alive()
             or (b"connection" in headers and parser.get_http_version() != "1.1")
             or not _ODD.isdisjoint(headers)
+            or "#" in query  # a fragment, which no browser sends
             or len(headers) > requests.HEADERS
             or self.flow.write_paused
             or self._is_answering()
         ):
             return False
-        visit = redirect.reader.read(headers, self._peer, entry.route.workspace_id)
+        visit = redirect.reader.read(headers, self._peer, entry.route.workspace_id, "GET", query)
         self._write(redirect.settle(entry, visit))
         self._answered = True
         self._answered_at = self.loop.time()

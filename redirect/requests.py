@@ -25,7 +25,7 @@ class Request(msgspec.Struct, frozen=True):
     Args:
         domain: as links have it: the Host header in lower case, without a usual port or a closing dot.
         slug_key: identity of the slug asked for.
-        alias: host and target as they were sent; empty where the target has a query.
+        alias: host and path as they were sent.
         headers: by lower-case name, repeated ones joined.
         peer: address of whoever is connected; empty on a Unix socket.
     """
@@ -59,7 +59,7 @@ def read(scope: Any) -> Request:
         domain=domain_of(host),
         slug_key=slug_key_of(path),
         query=query.decode("latin-1"),
-        alias=b"" if query else host + path,
+        alias=host + path,
         headers=joined(headers),
         peer=scope["client"][0] if scope.get("client") else "",
     )

@@ -47,12 +47,12 @@ async def test_adds_utm_parameters_and_records_them(site: Site) -> None:
 
 
 async def test_unknown_slug_is_not_found(site: Site) -> None:
-    """RD-01: 404, no-store, nothing recorded."""
-    before = site.counts.clicks_recorded
+    """RD-01: 404, no-store, no click on any link."""
+    before = (site.counts.redirects, site.counts.refusals)
     response = await site.get("/no-such-link")
     assert (response.status, response.headers["cache-control"]) == (404, "no-store")
     assert "location" not in response.headers
-    assert site.counts.clicks_recorded == before
+    assert (site.counts.redirects, site.counts.refusals) == before
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,19 @@ async def test_the_short_way_answers_like_the_long_one(site: Site) -> None:
     assert len(site.records(link)) == 2
 
 
+@pytest.mark.parametrize("query", ["a=1", "qr=1&a=%C3%BC", "", "?=&&;#x", "a=1?b=2"])
+async def test_queries_go_the_short_way_too(site: Site, query: str) -> None:
+    """A query is no part of the address that the table knows, and reaches rules and destination alike."""
+    link = await site.add(forward_query=True)
+    sent = request(f"/{link.slug}?{query}")
+    first, second = await exchange(site, sent, 1), await exchange(site, sent, 1)
+    locations = [re.search(rb"location: (\S+)", answer[0]) for answer in (first, second)]
+    assert locations[0] is not None
+    assert locations[1] is not None
+    assert locations[0][1] == locations[1][1]
+    assert [record.qr for record in site.records(link)] == [query.startswith("qr=1")] * 2
+
+
 async def test_a_fault_of_ours_on_the_short_way_is_logged(
     site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
