@@ -1,8 +1,6 @@
 """The worker role: ships this host's journals into the ledger until it is told to stop."""
 
 import asyncio
-import os
-import secrets
 import socket
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -69,7 +67,7 @@ async def shipping(
     """
     settings = opened.settings
     async with Ledger(opened.database, opened.clock) as ledger:
-        lease = Lease(Slots(opened.database), _owner(), counts)
+        lease = Lease(Slots(opened.database), connections.process_name(), counts)
         outbox = Outbox(Announcements(opened.redis, settings.mongodb_database), counts)
         folding = Folding(Folds(opened.database), counts)
         clicks = Clicks(
@@ -129,8 +127,3 @@ async def _give_back(lease: Lease) -> None:
             await lease.release()
     except TimeoutError:
         return
-
-
-def _owner() -> str:
-    """Names this process among all workers of all hosts, readable for an operator."""
-    return f"{socket.gethostname()}/{os.getpid()}/{secrets.token_hex(4)}"

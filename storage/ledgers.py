@@ -5,10 +5,8 @@ import random
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final, Self
-from uuid import UUID
 
 import pymongo
-from bson import Binary
 from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -48,14 +46,11 @@ class Ledger:
     @property
     def session(self) -> str:
         """The name of this ledger's session, for `end`."""
-        return self._session.session_id["id"].as_uuid().hex  # type: ignore[no-any-return]
+        return mongo.session_name(self._session)
 
     async def end(self, session: str) -> None:
         """End the session of a worker that is gone, and the transaction it may have left open."""
-        with mongo.answering():
-            await self._database.client.admin.command(
-                "killSessions", [{"id": Binary.from_uuid(UUID(hex=session))}]
-            )
+        await mongo.end_session(self._database, session)
 
     async def offset_of(self, journal_id: str) -> int:
         """Where shipping of a journal goes on, 0 for a new one; raises JournalClosed."""
