@@ -4,10 +4,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from domain import written_links
+from domain import drafts, grammar, written_links
 from domain.drafts import Draft
-from domain.errors import Rejected
+from domain.errors import Rejected, UserError
+from domain.utm import Utm
 from schema.link_inputs import CreateLinkInput
 
 
@@ -122,3 +125,30 @@ def test_a_link_with_a_password_is_not_made_from_a_file() -> None:
     assert problems(row) == {
         ("password",): "Passwords are not taken from files; make this link with createLink."
     }
+
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+CONDITIONS = st.dictionaries(st.sampled_from([*grammar.KINDS, "colour"]), VALUES, max_size=2)
+RULES = st.fixed_dictionaries({"name": st.text(max_size=5), "when": CONDITIONS, "block": st.booleans()})
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from([*written_links.NAMES_OF_FIELDS, "colour"]), VALUES, max_size=2),
+    st.lists(RULES, max_size=2),
+)
+def test_whatever_a_row_holds_it_is_a_link_or_refused(row: dict[str, Any], rules: list[Any]) -> None:
+    """GQ-13, GQ-15: a fault in one row would end the job of all of them."""
+    asked = {"destination": "https://example.com/", "rules": rules, **row}
+    kept = msgspec.json.decode(msgspec.json.encode(asked))
+    refused: tuple[UserError, ...] = ()
+    try:
+        values = drafts.checked(written_links.draft(kept), ("go.example",), Utm())
+    except Rejected as rejected:
+        refused, values = rejected.errors, {"destination": "https://"}
+    assert all(error.message and error.field for error in refused)
+    assert values["destination"].startswith("http")
