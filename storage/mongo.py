@@ -1,6 +1,6 @@
 """The connection to MongoDB, and every index of every collection in one table."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, TypeVar
 from uuid import UUID
@@ -10,7 +10,7 @@ from bson import Binary
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import CollectionInvalid, ConnectionFailure, PyMongoError
+from pymongo.errors import BulkWriteError, CollectionInvalid, ConnectionFailure, PyMongoError
 
 from domain.errors import Unavailable
 from storage import listings
@@ -87,7 +87,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     ),
     "jobs": (
         IndexModel(
-            [("workspace_id", ASCENDING), ("served_at", ASCENDING), ("_id", ASCENDING)],
+            [(name, ASCENDING) for name in ("open", "workspace_id", "served_at", "_id")],
             partialFilterExpression={"open": True},  # only what waits or runs: turns are found at once
             name="open",
         ),
@@ -181,6 +181,22 @@ async def end_session(database: Database, name: str) -> None:
     """End the session of a process that is gone, and the transaction that it may have left open."""
     with answering():
         await database.client.admin.command("killSessions", [{"id": Binary.from_uuid(UUID(hex=name))}])
+
+
+async def insert(
+    database: Database, collection: str, documents: Sequence[Document], session: AsyncClientSession
+) -> None:
+    """Insert many small documents that have their ids, in one command of at most 16 MB, within a transaction.
+
+    It is what insert_many does, without what that spends on each document: a fifth of the ledger's time.
+
+    Raises:
+        BulkWriteError: one of them cannot be inserted.
+    """
+    command = {"insert": collection, "documents": documents}
+    answer: dict[str, Any] = await database.command(command, session=session)
+    if "writeErrors" in answer:
+        raise BulkWriteError(answer)
 
 
 def _passing(error: PyMongoError) -> bool:
