@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pymongo
 import uvicorn
 
 from app import connections, serving
@@ -27,6 +28,8 @@ from redirect.protocol import speaking_for
 from storage import codec, mongo
 
 DOMAIN = "go.example"
+PATIENCE_SECONDS = 20
+"""For what a test prepares: a redirect itself gives up after a quarter of a second."""
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -63,13 +66,15 @@ class Site:
             updated_at=now,
             **given,
         )
-        await self.services.database["links"].insert_one(codec.to_document(link))
+        with pymongo.timeout(PATIENCE_SECONDS):
+            await self.services.database["links"].insert_one(codec.to_document(link))
         return link
 
     async def edit(self, link: Link, **fields: Any) -> Link:
         """Change a link and tell the redirect processes, as the API would."""
         edited = msgspec.structs.replace(link, version=link.version + 1, **fields)
-        await self.services.database["links"].replace_one({"_id": link.id}, codec.to_document(edited))
+        with pymongo.timeout(PATIENCE_SECONDS):
+            await self.services.database["links"].replace_one({"_id": link.id}, codec.to_document(edited))
         await self.tell(edited)
         return edited
 
@@ -139,7 +144,8 @@ async def serving_site(
     counts = Counts()
     async with connections.open(settings, "redirect") as opened:
         if indexes:
-            await mongo.ensure_indexes(opened.database)
+            with pymongo.timeout(PATIENCE_SECONDS):
+                await mongo.ensure_indexes(opened.database)
         journal = Journal(settings.journals_dir, connections.now_ms(), counts)
         async with prepared(opened, journal, counts) as redirect:
             listener = serving.listen("127.0.0.1", 0)
