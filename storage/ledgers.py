@@ -126,7 +126,8 @@ class Ledger:
             await self._add_visitors(seen, session)
             await self._add_heads(committed, session)
             clicks = [click for each in committed.values() for click in each.clicks]
-            await self._database.clicks.insert_many(map(codec.to_document, clicks), session=session)
+            documents = [codec.to_document(click) for click in clicks]
+            await mongo.insert(self._database, "clicks", documents, session)
             await self._add_figures(clicks, slot, session)
         return committed
 
@@ -148,7 +149,7 @@ class Ledger:
         found = self._database.visitors.find(
             {"_id": {"$in": visitors}}, {"_id": 1}, session=session, batch_size=len(visitors) + 1
         )
-        return {document["_id"] async for document in found}
+        return {document["_id"] for document in await found.to_list()}
 
     async def _heads(
         self, groups: Mapping[str, list[Entry]], slot: int, session: AsyncClientSession
@@ -161,7 +162,7 @@ class Ledger:
         until = self._clock() + VISITORS_KEPT
         documents = [{"_id": visitor, "expires_at": until} for visitor in visitors]
         if documents:
-            await self._database.visitors.insert_many(documents, session=session)
+            await mongo.insert(self._database, "visitors", documents, session)
 
     async def _add_heads(self, committed: Mapping[str, ClicksCommitted], session: AsyncClientSession) -> None:
         """Move the feeds on; a worker that used the same slot meanwhile makes this transaction conflict."""
