@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -129,7 +130,7 @@ def _by_time(need: Need, plan: Plan) -> Part:
     spans = [(hours, need.cell_ms == MINUTE_MS) for hours in (cut.whole,) if hours is not None]
     spans += [((end.start // HOUR_MS, -(-end.end // HOUR_MS)), True) for end in cut.ends]
     asked = tuple(Asked(scope, TIME, *hours, fine) for scope in plan.scopes for hours, fine in spans)
-    collected = functools.partial(_cells, need.cell_ms, asked, cut.covers)
+    collected = functools.partial(_cells, need, asked, cut.covers)
     return Part(asked, collected, _reading(need, ends))
 
 
@@ -198,14 +199,17 @@ def _named(names: Sequence[str], answers: Answers) -> Table:
     return table
 
 
-def _cells(cell_ms: int, asked: Sequence[Asked], within: Period, answers: Answers) -> Table:
+def _cells(need: Need, asked: Sequence[Asked], within: Period, answers: Answers) -> Table:
+    """Cells of time, or, where there are points, what they come to in each of them."""
     table: Table = {}
+    starts, names = need.starts, [str(start) for start in need.starts]
     for asking, answer in zip(asked, answers, strict=True):
         size = MINUTE_MS if asking.minutes else QUARTER_MS
         for cell, counts in answer.items():
             at_ms = int(cell) * size
             if within.start <= at_ms < within.end:
-                rollups.add(table, str(at_ms // cell_ms * cell_ms), counts)
+                point = bisect_right(starts, at_ms) - 1 if starts else -1
+                rollups.add(table, names[point] if point >= 0 else str(at_ms), counts)
     return table
 
 
