@@ -27,7 +27,7 @@ from storage.mongo import Database, Document
 
 LEASE_SECONDS: Final = 4
 """After so long a job whose worker was killed is taken over; too early would waste work, nothing else."""
-MAX_ATTEMPTS: Final = 10
+MAX_ATTEMPTS: Final = 30
 """How often a job is taken without getting a step further; then it is given up: it may kill workers."""
 _SECONDS: Final = 8
 """Budget of a transaction with its repetitions."""
@@ -164,7 +164,10 @@ class MongoTurns:
         return job
 
     async def _advance(self, job: Job, after: Job, session: AsyncClientSession) -> None:
-        """Take the step: of all workers that try, only one finds the job where it starts."""
+        """Take the step: of all workers that try, only one finds the job where it starts.
+
+        Who has lost the lease may be that one: where processors are scarce, nobody would get on otherwise.
+        """
         names = ("total", "done", "succeeded", "failed", "step", "cursor", "state")
         progress = {name: getattr(after, name) for name in names}
         finish = _finish(after.finished_at) if after.finished_at is not None else {}
@@ -175,7 +178,7 @@ class MongoTurns:
         if after.finished:
             del change["$currentDate"]
             change["$unset"] = {"open": "", "lease": ""}
-        here = {**self._mine(job), "step": job.step, "open": True}
+        here = {"_id": job.id, "workspace_id": job.workspace_id, "step": job.step, "open": True}
         result = await self._jobs.update_one(here, change, session=session)
         if result.matched_count == 0:
             raise Moved(f"job {job.id} is not at step {job.step} any more")

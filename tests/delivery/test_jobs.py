@@ -276,7 +276,7 @@ async def test_a_job_that_kills_its_workers_is_given_up(opened: Services) -> Non
         assert await turns.take() is None
     found = await now(opened, job)
     assert found.state is JobState.FAILED
-    assert found.errors[0].message.startswith("The job was begun 10 times")
+    assert found.errors[0].message.startswith("The job was begun 30 times")
 
 
 async def test_turns_go_to_whom_was_served_least_recently(opened: Services) -> None:
@@ -304,3 +304,20 @@ def test_redirects_hear_of_what_they_may_know() -> None:
     moved = edited(old, slug="B", slug_key="b")
     told = chunks.told(Chunk(made=[New(0, old)], changed=[Change(1, old, moved)]))
     assert [(each.slug_key, each.version) for each in told] == [("a", 2), ("b", 2)]
+
+
+async def test_two_starved_workers_get_on(opened: Services) -> None:
+    """Who lost the lease before the chunk was ready may still be the first to commit it."""
+    work = Rows()
+    job = await waiting(opened, work)
+    async with working(opened, work) as (_, slow), working(opened, work) as (_, slower):
+        mine = await slow.take()
+        assert mine is not None
+        await lose_lease(opened, job)
+        theirs = await slower.take()
+        assert theirs is not None
+        chunk = await work.chunk(mine, mine.cursor)
+        assert (await slow.commit(mine, chunk)).step == 1
+        with pytest.raises(Moved):
+            await slower.commit(theirs, chunk)
+    assert [result.row for result in await rows(opened, job)] == [0, 1]
