@@ -18,7 +18,7 @@ from domain.errors import BadRequest, LimitExceeded, RateLimited, Unavailable, U
 from domain.ids import Ids
 from domain.instants import Clock
 from domain.json_lines import JsonLines
-from domain.uploads import MAX_BYTES, MAX_ROWS, UNUSED, Chunk, Packing, Upload, UploadFormat
+from domain.uploads import MAX_BYTES, MAX_ROWS, MAX_WAITING, UNUSED, Chunk, Packing, Upload, UploadFormat
 
 PATH: Final = "/uploads"
 PATIENCE_SECONDS: Final = 10.0
@@ -84,6 +84,7 @@ class Uploads:
         patience_seconds: see PATIENCE_SECONDS.
         max_bytes: the largest body.
         max_rows: how many rows it may have.
+        max_waiting: see uploads.MAX_WAITING.
     """
 
     method, scope, points = "POST", Scope.LINKS_WRITE, POINTS
@@ -98,6 +99,7 @@ class Uploads:
         patience_seconds: float = PATIENCE_SECONDS,
         max_bytes: int = MAX_BYTES,
         max_rows: int = MAX_ROWS,
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self.counts = counts or Counts()
         self._store = store
@@ -106,6 +108,7 @@ class Uploads:
         self._patience_seconds = patience_seconds
         self._max_bytes = max_bytes
         self._max_rows = max_rows
+        self._max_waiting = max_waiting
         self._open: Counter[str] = Counter()
 
     async def answer(self, call: Call) -> None:
@@ -118,6 +121,7 @@ class Uploads:
         """
         media = bodies.check_media_type(dict(call.scope["headers"]), tuple(_FORMATS))
         with self._counted(call.viewer.workspace_id):
+            await self._check_room(call.viewer.workspace_id)
             made = await self._received(call, *_FORMATS[media])
         await answers.created(call.send, made, call.request_id)
 
@@ -153,6 +157,11 @@ class Uploads:
             "unfit": arrival.unfit,
             **({"columns": upload.columns} if upload.columns else {}),
         }
+
+    async def _check_room(self, workspace_id: str) -> None:
+        if await self._store.count(workspace_id, limit=self._max_waiting) >= self._max_waiting:
+            message = f"{self._max_waiting} uploads of this workspace wait for a job; each does so for a day."
+            raise LimitExceeded(message)
 
     def _pieces(self, call: Call) -> Any:
         return bodies.pieces(
@@ -212,7 +221,6 @@ class _Arrival:
             expires_at=now + UNUSED,
         )
         await self._store.add(whole.workspace_id, whole)
-        await self._store.keep(whole.workspace_id, whole, whole.expires_at)
         return whole
 
     async def _pack(self, rows: Iterator[bytes | UserError]) -> None:

@@ -18,7 +18,9 @@ MAX_ROW_BYTES: Final = 64 * 1024
 ROWS_PER_CHUNK: Final = 500
 BYTES_PER_CHUNK: Final = 1024 * 1024
 UNUSED: Final = timedelta(hours=24)
-"""How long an upload waits for the job that it is for."""
+"""How long an upload waits for the job that it is for …"""
+MAX_WAITING: Final = 100
+"""… and how many of a workspace may do so: what no job has claimed takes room for nothing."""
 
 HIDDEN: Final = "…"
 """What is kept of a secret in a file."""
@@ -92,7 +94,7 @@ class Uploads(Protocol):
         ...
 
     async def add(self, workspace_id: str, upload: Upload) -> None:
-        """Make an upload usable whose chunks are all kept; a repeated call meets what it stored."""
+        """Make an upload usable whose chunks are all kept; they stay as long. May be repeated."""
         ...
 
     async def by_id(self, workspace_id: str, upload_id: str, now: datetime) -> Upload | None:
@@ -103,8 +105,12 @@ class Uploads(Protocol):
         """One chunk; None behind the last one, and when they are gone."""
         ...
 
+    async def count(self, workspace_id: str, *, limit: int) -> int:
+        """How many wait for a job; counts no further than `limit`."""
+        ...
+
     async def keep(self, workspace_id: str, upload: Upload, until: datetime) -> bool:
-        """Keep an upload and its chunks at least until then; False: it is not whole any more."""
+        """Keep an upload and its chunks for a job at least until then; False: it is not whole any more."""
         ...
 
     async def remove(self, workspace_id: str, upload_id: str) -> None:

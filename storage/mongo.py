@@ -80,7 +80,10 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     ),
     "workspaces": (IndexModel([("domains", ASCENDING)], name="by_domain"),),
     "idempotency": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
-    "uploads": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
+    "uploads": (
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),
+        IndexModel([("workspace_id", ASCENDING), ("claimed", ASCENDING)], name="by_workspace"),
+    ),
     "upload_chunks": (
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),
         IndexModel([("workspace_id", ASCENDING), ("upload_id", ASCENDING)], name="by_upload"),

@@ -34,9 +34,13 @@ class MongoUploads:
             )
 
     async def add(self, workspace_id: str, upload: Upload) -> None:
-        """Make an upload usable whose chunks are all kept; a repeated call meets what it stored."""
+        """Make an upload usable whose chunks are all kept; they stay as long. May be repeated."""
         fields = {**codec.to_document(upload), "workspace_id": workspace_id}
         with answering():
+            await self._chunks.update_many(
+                {"workspace_id": workspace_id, "upload_id": upload.id},
+                {"$max": {"expires_at": upload.expires_at}},
+            )
             await self._uploads.update_one({"_id": fields.pop("_id")}, {"$setOnInsert": fields}, upsert=True)
 
     async def by_id(self, workspace_id: str, upload_id: str, now: datetime) -> Upload | None:
@@ -54,8 +58,14 @@ class MongoUploads:
             )
         return codec.to_value({**document, "unfit": dict(document["unfit"])}, Chunk) if document else None
 
+    async def count(self, workspace_id: str, *, limit: int) -> int:
+        """How many wait for a job; counts no further than `limit`."""
+        query = {"workspace_id": workspace_id, "claimed": None}
+        with answering():
+            return await self._uploads.count_documents(query, limit=limit)
+
     async def keep(self, workspace_id: str, upload: Upload, until: datetime) -> bool:
-        """Keep an upload and its chunks at least until then; False: it is not whole any more.
+        """Keep an upload and its chunks for a job at least until then; False: it is not whole any more.
 
         The upload comes last: while it is there, its chunks stay as long as it promises.
         """
@@ -66,7 +76,9 @@ class MongoUploads:
             )
             if chunks.matched_count != upload.chunks:
                 return False
-            kept = await self._uploads.update_one({"_id": upload.id, "workspace_id": workspace_id}, longer)
+            kept = await self._uploads.update_one(
+                {"_id": upload.id, "workspace_id": workspace_id}, {**longer, "$set": {"claimed": True}}
+            )
         return kept.matched_count == 1
 
     async def remove(self, workspace_id: str, upload_id: str) -> None:

@@ -6,9 +6,11 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from app.connections import now, now_ms
@@ -23,6 +25,7 @@ from tests.protocols.conftest import serving_api
 
 MAX_BYTES = 300_000
 MAX_ROWS = 2_000
+MAX_WAITING = 20
 WORKSPACE = "ws_1"
 
 
@@ -76,6 +79,7 @@ async def opened(settings: Settings, mongodb_url: str, timeout_ms: int = 5_000) 
         patience_seconds=1.0,
         max_bytes=MAX_BYTES,
         max_rows=MAX_ROWS,
+        max_waiting=MAX_WAITING,
     )
     async with serving_api(settings, works={"/uploads": work}) as served:
         yield Door(f"http://127.0.0.1:{served.port}/uploads", work, store, database)
@@ -245,6 +249,20 @@ async def test_a_key_does_not_belong_into_the_address(door: Door) -> None:
     async with httpx.AsyncClient() as client:
         answer = await client.post(f"{door.url}?access_token=writer", content="a\n1\n")
     assert (answer.status_code, code(answer)) == (400, "BAD_REQUEST")
+
+
+async def test_only_so_many_wait_for_a_job(settings: Settings) -> None:
+    """What a job has claimed counts no more."""
+    own = msgspec.structs.replace(settings, mongodb_database=f"test_{secrets.token_hex(6)}")
+    async with opened(own, own.mongodb_url or "") as door:
+        upload_ids = [(await door.post("a\n1\n")).json()["id"] for _ in range(MAX_WAITING)]
+        answer = await door.post("a\n1\n")
+        assert (answer.status_code, code(answer)) == (400, "LIMIT_EXCEEDED")
+        upload = await door.store.by_id(WORKSPACE, upload_ids[0], now())
+        assert upload is not None
+        assert await door.store.keep(WORKSPACE, upload, now() + timedelta(days=30))
+        assert (await door.post("a\n1\n")).status_code == 201
+        await door.database.client.drop_database(own.mongodb_database)
 
 
 async def test_a_file_that_cannot_be_kept_is_told_so(settings: Settings) -> None:
