@@ -64,6 +64,8 @@ async def test_the_links_page_runs(api: Api) -> None:
     assert answers["Find"]["byExternalId"]["id"] == link_id
     assert answers["List"]["links"]["nodes"][-1]["tags"] == ["spring"]
     assert answers["Change"]["updateLink"]["link"]["version"] == 2
+    limited = answers["Limit"]["updateLink"]["link"]
+    assert (limited["clickLimit"], limited["hasPassword"]) == (100, True)
     statuses = [answers[name][field]["link"]["status"] for name, field in STEPS]
     assert statuses == ["PAUSED", "ARCHIVED", "PAUSED"]
     assert answers["Delete"]["deleteLink"]["deletedId"] == link_id
