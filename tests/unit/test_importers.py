@@ -1,6 +1,8 @@
 """Exports of other shorteners: each real shape of them gives slug, destination, title, tags and dates."""
 
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -59,6 +61,21 @@ def refused(kind: ImportFormat, text: str) -> list[tuple[UserErrorCode, tuple[st
 
 def test_there_is_an_importer_for_each_format() -> None:
     assert set(IMPORTERS) == set(ImportFormat) == set(EXPORTS)
+
+
+@pytest.mark.parametrize("kind", ImportFormat)
+def test_the_guide_names_every_column(kind: ImportFormat) -> None:
+    """docs/guide/importing.md has a row for each format with all that its importer reads."""
+    guide = Path(__file__).resolve().parents[2] / "docs" / "guide" / "importing.md"
+    (row,) = [line for line in guide.read_text().splitlines() if line.startswith(f"| `{kind.value}` |")]
+    told = {re.sub(r"[^a-z0-9]", "", name.lower()) for name in re.split(r"[|,;]|→ \w+", row)}
+    read = {
+        re.sub(r"[^a-z0-9]", "", column)
+        for columns in msgspec.structs.asdict(IMPORTERS[kind]).values()
+        if isinstance(columns, tuple)
+        for column in columns
+    }
+    assert read - told == set()
 
 
 @pytest.mark.parametrize("kind", ImportFormat)
