@@ -1,5 +1,6 @@
 """bulkUpdateLinks, bulkDeleteLinks and undoBulkJob: every link of a filter in one call."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -303,3 +304,25 @@ async def test_a_link_that_is_edited_meanwhile_is_changed_as_it_is_then(api: Api
     first, second = await links(api)
     assert (first["title"], first["tags"], first["version"]) == ("Meanwhile", ["a", "b"], 3)
     assert (second["tags"], second["version"]) == (["other"], 2)
+
+
+async def test_a_job_and_people_edit_the_same_links(api: Api) -> None:
+    """Nobody's change is lost: each link has the job's tag and what was typed meanwhile."""
+    made = await make(api, 700, tags=("old",))
+    job = await started(api, UPDATE, filter={"tags": ["old"]}, change={"addTags": ["new"]}, expected=700)
+    edit = "mutation ($input: UpdateLinkInput!) { updateLink(input: $input) { userErrors { code } } }"
+
+    async def type_titles() -> list[Any]:
+        answers = [
+            await api(edit, input={"id": link_id, "title": f"Title of {link_id}"}) for link_id in made[::20]
+        ]
+        return [answer["updateLink"]["userErrors"] for answer in answers]
+
+    found, refused = await asyncio.gather(done(api, job), type_titles())
+    assert (found["succeeded"], found["failed"]) == (700, 0)
+    assert refused == [[]] * 35
+    stored = await api.services.links.by_ids(api.context.viewer.workspace_id, made)
+    assert {each.tags for each in stored.values()} == {("old", "new")}
+    assert {each.version for each in stored.values()} == {2, 3}
+    titles = {link_id: f"Title of {link_id}" for link_id in made[::20]}
+    assert {link_id: each.title for link_id, each in stored.items() if each.title} == titles
