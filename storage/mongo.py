@@ -191,7 +191,7 @@ async def insert(
 ) -> None:
     """Insert many small documents that have their ids, in one command of at most 16 MB, within a transaction.
 
-    It is what insert_many does, without what that spends on each document: a fifth of the ledger's time.
+    It is what insert_many does, without the driver's work on each document (1.0 µs instead of 1.9).
 
     Raises:
         BulkWriteError: one of them cannot be inserted.
