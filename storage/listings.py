@@ -51,7 +51,7 @@ def place(document: Document, order: LinkOrder) -> Key:
         case LinkOrder.RECENTLY_UPDATED:
             return (instants.milliseconds(document["updated_at"]), document["_id"])
         case LinkOrder.MOST_CLICKED:
-            return (document[POPULARITY], document["_id"])
+            return (document.get(POPULARITY, 0), document["_id"])
         case LinkOrder.NEWEST | LinkOrder.OLDEST:
             return (document["_id"],)
 
