@@ -15,6 +15,11 @@ from schema.nodes import Node
 from schema.periods import TimeRange
 from schema.scalars import BigInt, DateTime
 
+POINTS: Final = 5
+"""What looking at figures costs besides a point for each object: about what reading so many links takes."""
+USUAL_POINTS: Final = 31
+"""Of a series, before it is known how many there are: a month of days."""
+
 Interval = intervals.Interval
 strawberry.enum(Interval, name="Interval", description="How long a point of a series lasts.")
 Dimension = dimensions.Dimension
@@ -119,7 +124,7 @@ class Analytics:
         kept_from = retention.kept_from(workspace, info.context.questions.now)
         return analytics_plans.is_partial(self.selection.period, self.selection.wanted, kept_from)
 
-    @strawberry.field(description="Figures of the range as a whole.", metadata={"cost": 2})
+    @strawberry.field(description="Figures of the range as a whole.")
     async def totals(self, info: Info) -> Totals:
         """Gathered with other questions."""
         table = await info.context.questions.tables.load(Need(self.selection))
@@ -128,7 +133,7 @@ class Analytics:
     @strawberry.field(
         description="Figures by time, without gaps; at most 2,000 points. Days, weeks and months are those "
         "of the time zone, an IANA name; a week begins on Monday.",
-        metadata={"cost": 5},
+        metadata={"rows": USUAL_POINTS},
     )
     async def series(self, info: Info, interval: Interval, timezone: str | None = "UTC") -> list[Point]:
         """Gathered with other questions."""
@@ -142,7 +147,6 @@ class Analytics:
     @strawberry.field(
         description="Figures by the values of a dimension; `attribute` is the name of one, by ATTRIBUTE, and "
         "`timezone` tells by whose clocks WEEKDAY and HOUR are meant.",
-        metadata={"cost": 5},
     )
     async def breakdown(
         self,
@@ -186,7 +190,7 @@ def field(what: str, chosen: Callable[[click_filters.ClickFilter, Any], click_fi
     return strawberry.field(
         resolver=analytics,
         description=f"Figures of {what} in a range of time.",
-        metadata={"scope": Scope.ANALYTICS_READ},
+        metadata={"scope": Scope.ANALYTICS_READ, "cost": POINTS},
     )
 
 

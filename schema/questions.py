@@ -11,7 +11,7 @@ from domain.analytics import Analytics, Need
 from domain.errors import LimitExceeded
 from domain.rollups import Table
 
-MAX_POINTS: Final = 20_000
+MAX_POINTS: Final = 10_000
 """Points of all series of one operation: each keeps the process busy for some microseconds."""
 
 

@@ -213,6 +213,25 @@ async def test_a_range_until_now_says_how_fresh_it_is(api: Api) -> None:
     assert hour["after"][13:] == hour["before"][13:]
 
 
+@pytest.mark.parametrize(
+    ("asked", "partial"),
+    [
+        ({"range": {"last": "P30D"}}, False),
+        ({"range": {"last": "P30D"}, "filter": {"campaignId": "cmp_1"}}, False),
+        ({"range": {"last": "P30D"}, "filter": {"countries": ["GB"]}}, True),
+        ({"range": {"last": "P1D"}, "filter": {"countries": ["GB"], "devices": ["TV"]}}, False),
+        ({"range": {"between": {"after": "2026-03-01T00:00:00Z"}}}, False),
+        ({"range": {"between": {"after": "2026-03-01T00:00:00.001Z"}}}, True),
+    ],
+)
+async def test_what_may_lack_removed_clicks_says_so(api: Api, asked: dict[str, Any], partial: bool) -> None:
+    """PR-05, A14: figures of full hours outlive the clicks that they are of."""
+    await api("mutation { updateWorkspace(input: {clickRetentionDays: 7}) { userErrors { code } } }")
+    query = """query ($range: TimeRange!, $filter: ClickFilter) {
+      analytics(range: $range, filter: $filter) { partial } }"""
+    assert (await api(query, **asked))["analytics"] == {"partial": partial}
+
+
 BAD: list[tuple[str, dict[str, Any], str]] = [
     (TOTALS, {"range": {"last": "7 days"}}, "BAD_REQUEST"),
     (TOTALS, {"range": {"last": ""}}, "BAD_REQUEST"),

@@ -78,3 +78,8 @@ async def test_the_pages_of_the_graphql_page_run(api: Api) -> None:
     for document, variables in examples(ROOT / "docs" / "guide" / "graphql.md"):
         if not document.startswith("subscription"):
             assert await api(document, **variables)
+
+
+async def test_the_analytics_page_runs(api: Api) -> None:
+    for document, variables in examples(ROOT / "docs" / "guide" / "analytics.md"):
+        assert await api(document, **variables)

@@ -52,6 +52,14 @@ def test_price_before(text: str, variables: dict[str, Any], points: int) -> None
         ),
         (
             (
+                '{ links(first: 50) { nodes { analytics(range: {last: "P7D"}) { series(interval: DAY) { at }'
+                " breakdown(by: COUNTRY, first: 3) { slices { key } other { key } } } } } }"
+            ),
+            {},
+            1 + 50 * (1 + 5 + 31 + 1 + 3 + 1),
+        ),
+        (
+            (
                 "mutation ($rows: [CreateLinkInput!]!) { createLinks(input: $rows)"
                 " { results { link { id } userErrors { code } } } }"
             ),
