@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from app.entrances import Call
-from domain import click_exports
+from domain import exports
 from domain.access import Scope
-from domain.click_exports import ExportFormat
 from domain.errors import ApiError, NotFound
+from domain.file_rows import FileFormat
 from domain.job_files import JobFiles
 from domain.jobs import BulkKind, Job, Jobs, JobState
 
@@ -21,10 +21,10 @@ POINTS: Final = 100
 _ADDRESS: Final = re.compile(r"/exports/([^/]{1,64})")
 _RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 _SENT_AT_ONCE: Final = 256 * 1024
-_FILES: Final[Mapping[ExportFormat, tuple[str, str]]] = {
-    ExportFormat.JSONL: ("application/jsonl; charset=utf-8", "jsonl"),
-    ExportFormat.CSV: ("text/csv; charset=utf-8; header=present", "csv"),
-    ExportFormat.PARQUET: ("application/vnd.apache.parquet", "parquet"),
+_FILES: Final[Mapping[FileFormat, tuple[str, str]]] = {
+    FileFormat.JSONL: ("application/jsonl; charset=utf-8", "jsonl"),
+    FileFormat.CSV: ("text/csv; charset=utf-8; header=present", "csv"),
+    FileFormat.PARQUET: ("application/vnd.apache.parquet", "parquet"),
 }
 
 
@@ -112,7 +112,7 @@ def _asked(header: bytes | None, total: int) -> tuple[int, int] | None:
 
 
 async def _begin(call: Call, job: Job, status: int, more: Sequence[tuple[bytes, bytes]], length: int) -> None:
-    media, ending = _FILES[click_exports.format_of(job)]
+    media, ending = _FILES[exports.format_of(job)]
     headers = [
         (b"content-type", media.encode()),
         (b"content-length", str(length).encode()),

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable
 
 from app.services import Services
-from delivery.click_exports import ClickExport
+from delivery.export_sources import ClickSource, RollupSource
+from delivery.exports import Export
 from domain import hostnames
 from domain.bulk_edits import LinkDeletion, LinkUpdate
 from domain.chunks import Work
@@ -18,6 +19,7 @@ from domain.undoings import Undoing
 from domain.workbenches import Workshop
 from storage.click_stretches import MongoClickStretches
 from storage.job_results import MongoResults
+from storage.rollups import Rollups
 
 
 def works(opened: Services) -> list[Work]:
@@ -34,6 +36,7 @@ def works(opened: Services) -> list[Work]:
     )
     rows = LinkRows(workshop, opened.uploads, breathe)
     walk = LinkWalk(workshop, opened.link_lists, breathe)
+    files = MongoResults(opened.database)
     return [
         LinkCreation(rows),
         LinkImport(rows),
@@ -42,7 +45,8 @@ def works(opened: Services) -> list[Work]:
         Rerendering(walk),
         Propagation(walk),
         Undoing(workshop, opened.jobs),
-        ClickExport(MongoClickStretches(opened.database), MongoResults(opened.database)),
+        Export(ClickSource(MongoClickStretches(opened.database)), files),
+        Export(RollupSource(Rollups(opened.database)), files),
     ]
 
 

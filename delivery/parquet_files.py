@@ -15,24 +15,24 @@ from collections.abc import Iterable, Sequence
 from struct import unpack
 from typing import Any, Final
 
-from domain import click_rows
-from domain.clicks import Click
+from domain import file_rows, instants
+from domain.file_rows import Column, Columns, Row
 
 MAGIC: Final = b"PAR1"
-_FLAGS: Final = frozenset({"unique", "qr"})
 
 
-def row_group(clicks: Sequence[Click], offset: int) -> bytes:
-    """The piece of a file that holds `clicks`.
+def row_group(rows: Sequence[Row], columns: Columns, offset: int) -> bytes:
+    """The piece of a file that holds `rows`.
 
     Args:
-        clicks: one row each.
+        rows: with a value for each column.
+        columns: what they are.
         offset: bytes of the file before it.
     """
     import pyarrow as pa
     from pyarrow import parquet
 
-    table = pa.Table.from_pylist([_row(click) for click in clicks], schema=_schema(pa))
+    table = pa.Table.from_pylist([_read(row, columns) for row in rows], schema=_schema(columns, pa))
     with tempfile.NamedTemporaryFile() as file:
         with (
             pa.OSFile(file.name, mode="wb") as sink,
@@ -40,7 +40,7 @@ def row_group(clicks: Sequence[Click], offset: int) -> bytes:
         ):
             if offset:  # a hole in the file, which takes no room
                 os.lseek(sink.fileno(), offset, os.SEEK_SET)
-            writer.write_table(table, row_group_size=max(1, len(clicks)))
+            writer.write_table(table, row_group_size=max(1, len(rows)))
         file.seek(offset)
         return file.read()
 
@@ -65,20 +65,23 @@ def footer(metadata: Iterable[bytes]) -> bytes:
     return file.getvalue().removeprefix(MAGIC)
 
 
-def _row(click: Click) -> dict[str, Any]:
-    values = click_rows.row(click)
-    values["at"] = click.at
-    values["attributes"] = click_rows.written(values["attributes"])
+def _read(row: Row, columns: Columns) -> dict[str, Any]:
+    values = dict(row)
+    for name, kind in columns.items():
+        if kind is Column.INSTANT and values[name] is not None:
+            values[name] = instants.parsed(values[name])
+        elif kind is Column.JSON:
+            values[name] = file_rows.written(values[name])
     return values
 
 
-def _schema(pa: Any) -> Any:
-    """Texts, but for what is better than a text."""
-    kinds = dict.fromkeys(click_rows.COLUMNS, pa.string())
-    kinds |= dict.fromkeys(_FLAGS, pa.bool_())
-    kinds |= {
-        "at": pa.timestamp("ms", tz="UTC"),
-        "linkVersion": pa.int32(),
-        "tags": pa.list_(pa.string()),
+def _schema(columns: Columns, pa: Any) -> Any:
+    kinds = {
+        Column.TEXT: pa.string(),
+        Column.INSTANT: pa.timestamp("ms", tz="UTC"),
+        Column.FLAG: pa.bool_(),
+        Column.INTEGER: pa.int64(),
+        Column.TEXTS: pa.list_(pa.string()),
+        Column.JSON: pa.string(),
     }
-    return pa.schema(list(kinds.items()))
+    return pa.schema([(name, kinds[kind]) for name, kind in columns.items()])

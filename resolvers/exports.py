@@ -1,15 +1,15 @@
-"""Exports: clicks as a file."""
+"""Exports: clicks, or what was counted of them, as a file."""
 
 import strawberry
 
-from domain import click_exports
+from domain import exports
 from domain.access import Scope
 from domain.click_filters import EVERY_CLICK
 from resolvers.outcomes import outcome
 from schema.bulk_jobs import BulkJobPayload
 from schema.clicks import ClickFilter
 from schema.context import Info
-from schema.exports import ExportFormat
+from schema.exports import Exported, ExportFormat
 from schema.periods import TimeRange
 
 
@@ -18,8 +18,9 @@ class ExportMutations:
     """Starting exports."""
 
     @strawberry.mutation(
-        description="Write the clicks of a range into a file, oldest first, as a job. Its `resultsUrl` "
-        "gives the file once the job has SUCCEEDED.",
+        description="Write the clicks of a range into a file, oldest first, as a job; or, `of` ROLLUPS, what "
+        "was counted of them in whole hours, where the filter names one link, campaign, template or tag, or "
+        "nothing. The job's `resultsUrl` gives the file once it has SUCCEEDED.",
         metadata={"scope": Scope.ANALYTICS_READ, "cost": 100},
     )
     async def export_clicks(
@@ -28,10 +29,12 @@ class ExportMutations:
         range: TimeRange,  # noqa: A002 - the API's name
         filter: ClickFilter | None = None,  # noqa: A002 - the API's name
         format: ExportFormat | None = ExportFormat.JSONL,  # noqa: A002 - the API's name
+        of: Exported | None = Exported.CLICKS,
     ) -> BulkJobPayload:
         """Answers as soon as the job waits."""
         context = info.context
-        work = click_exports.start(
+        work = exports.start(
+            of or Exported.CLICKS,
             EVERY_CLICK if filter is None else filter.to_domain(),
             range.to_domain(context.clock()),
             format or ExportFormat.JSONL,

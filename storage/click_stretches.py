@@ -11,7 +11,7 @@ LOOKED_AT: Final = 5_000
 
 
 class MongoClickStretches:
-    """See domain.click_exports.ClickStretches."""
+    """See domain.exports.ClickStretches."""
 
     def __init__(self, database: mongo.Database, looked_at: int = LOOKED_AT) -> None:
         self._clicks = database["clicks"]

@@ -165,3 +165,17 @@ async def test_between_is_to_the_millisecond(api: Api, site: Site) -> None:
     async with await site.client(api, Scope.ANALYTICS_READ) as client:
         text = (await client.get(await path_of(api, job_id))).text
     assert [msgspec.json.decode(line)["id"] for line in text.splitlines()] == ids[1:3]
+
+
+async def test_roll_ups_are_a_file_too(api: Api, site: Site) -> None:
+    """A17: counts by day, dimension and value; of filters that nobody counted there are none."""
+    someone = visit(country="GB", visitor=api.context.viewer.workspace_id.encode())
+    await follow_up(api, [someone, visit(country="GB", agent="curl/8")])
+    document = EXPORT.replace("format: $format", "format: $format, of: ROLLUPS")
+    payload = (await api(document, range={"last": "P1D"}, format="CSV"))["exportClicks"]
+    async with await site.client(api, Scope.ANALYTICS_READ) as client:
+        text = (await client.get(await path_of(api, payload["bulkJob"]["id"]))).text
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    (country,) = [row for row in rows if row["dimension"] == "COUNTRY"]
+    assert (country["key"], country["clicks"], country["uniques"], country["bots"]) == ("GB", "1", "1", "1")
+    assert await api.code(document, range={"last": "P1D"}, filter={"countries": ["GB"]}) == "BAD_REQUEST"

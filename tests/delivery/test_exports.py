@@ -1,8 +1,9 @@
-"""Files of clicks: every wanted click once, in order, whatever happens to the worker, in each format."""
+"""Files: every wanted click or count once, in order, whatever happens to the worker, in each format."""
 
 import csv
 import io
 import random
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
@@ -12,20 +13,26 @@ import pytest
 from pyarrow import parquet
 
 from app.services import Services
-from delivery import click_exports as works
-from delivery.click_exports import ClickExport
-from domain import click_exports, click_rows, journals
+from delivery import export_sources
+from delivery import exports as works
+from delivery.export_sources import ClickSource, RollupSource
+from delivery.exports import Export
+from domain import click_rows, exports, file_rows, journals
 from domain.chunks import Moved
-from domain.click_exports import ExportFormat
 from domain.click_filters import EVERY_CLICK, ClickFilter
 from domain.clicks import Click, ClickKind
+from domain.errors import BadRequest
+from domain.exports import Exported
+from domain.file_rows import FileFormat
 from domain.jobs import Job, JobState
 from domain.periods import Period
 from domain.visits import Belonging, VisitRecord
 from storage.click_stretches import MongoClickStretches
 from storage.job_results import MongoResults
 from storage.ledgers import Ledger
+from storage.rollups import Rollups
 from tests.delivery.test_jobs import lose_lease, now, working
+from tests.delivery.test_rollups import fold_all
 from tests.delivery.workers import committed, new_id, visit
 
 WORKSPACE = visit().workspace_id
@@ -37,11 +44,16 @@ AGENTS = (visit().agent, "curl/8.5.0", "Twitterbot/1.0")
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files of many pieces need no thousands of clicks."""
-    monkeypatch.setattr(works, "_ROWS", dict.fromkeys(ExportFormat, 60))
+    monkeypatch.setattr(works, "ROWS", dict.fromkeys(FileFormat, 60))
+    monkeypatch.setattr(export_sources, "DAYS", 2)
 
 
-def work(opened: Services, looked_at: int = 25) -> ClickExport:
-    return ClickExport(MongoClickStretches(opened.database, looked_at), MongoResults(opened.database))
+def work(opened: Services, exported: Exported = Exported.CLICKS) -> Export:
+    """A work that reads 25 clicks, or two days, at a time."""
+    files = MongoResults(opened.database)
+    if exported is Exported.ROLLUPS:
+        return Export(RollupSource(Rollups(opened.database)), files)
+    return Export(ClickSource(MongoClickStretches(opened.database, looked_at=25)), files)
 
 
 async def clicks(ledger: Ledger, count: int) -> list[Click]:
@@ -72,10 +84,17 @@ def within(ledger: Sequence[Click], wanted: ClickFilter = EVERY_CLICK) -> list[C
     return [each for each in ledger if first <= each.at.timestamp() < end and wanted.matches(each)]
 
 
-async def begun(opened: Services, kind: ExportFormat, wanted: ClickFilter = EVERY_CLICK) -> Job:
-    return await click_exports.start(
+async def begun(
+    opened: Services,
+    kind: FileFormat,
+    wanted: ClickFilter = EVERY_CLICK,
+    of: Exported = Exported.CLICKS,
+    period: Period = RANGE,
+) -> Job:
+    return await exports.start(
+        of,
         wanted,
-        RANGE,
+        period,
         kind,
         workspace_id=WORKSPACE,
         actor="key",
@@ -96,7 +115,7 @@ async def file_of(opened: Services, job: Job) -> bytes:
     return b"".join(pieces)
 
 
-async def exported(opened: Services, kind: ExportFormat, wanted: ClickFilter = EVERY_CLICK) -> bytes:
+async def exported(opened: Services, kind: FileFormat, wanted: ClickFilter = EVERY_CLICK) -> bytes:
     job = await begun(opened, kind, wanted)
     async with working(opened, work(opened)) as (engine, _):
         await engine.until_idle()
@@ -107,7 +126,7 @@ async def test_json_lines_have_every_click_of_the_range_once_in_order(
     opened: Services, ledger: Ledger
 ) -> None:
     expected = within(await clicks(ledger, 700))
-    rows = [msgspec.json.decode(line) for line in (await exported(opened, ExportFormat.JSONL)).splitlines()]
+    rows = [msgspec.json.decode(line) for line in (await exported(opened, FileFormat.JSONL)).splitlines()]
     assert [row["id"] for row in rows] == [click.id for click in expected]
     assert rows == [click_rows.row(click) for click in expected]
     assert {"plan": ["trial", "pro"], "seats": 5} in [row["attributes"] for row in rows]
@@ -116,7 +135,7 @@ async def test_json_lines_have_every_click_of_the_range_once_in_order(
 async def test_csv_is_read_by_anybody_and_runs_nothing(opened: Services, ledger: Ledger) -> None:
     """Quotes, commas and line breaks stay; what a spreadsheet would run as a formula is a text."""
     expected = within(await clicks(ledger, 300))
-    text = (await exported(opened, ExportFormat.CSV)).decode()
+    text = (await exported(opened, FileFormat.CSV)).decode()
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     assert list(rows[0]) == list(click_rows.COLUMNS)
     assert [row["id"] for row in rows] == [click.id for click in expected]
@@ -133,7 +152,7 @@ async def test_csv_is_read_by_anybody_and_runs_nothing(opened: Services, ledger:
 async def test_parquet_is_one_whole_file(opened: Services, ledger: Ledger) -> None:
     """Many row groups, written by as many writers, are one file to any reader."""
     expected = within(await clicks(ledger, 700))
-    file = pa.BufferReader(await exported(opened, ExportFormat.PARQUET))
+    file = pa.BufferReader(await exported(opened, FileFormat.PARQUET))
     assert parquet.ParquetFile(file).metadata.num_row_groups > 5
     table = parquet.read_table(file)
     assert table.column("id").to_pylist() == [click.id for click in expected]
@@ -143,9 +162,9 @@ async def test_parquet_is_one_whole_file(opened: Services, ledger: Ledger) -> No
     assert table.column("utmCampaign").to_pylist() == [click.utm.campaign for click in expected]
 
 
-@pytest.mark.parametrize("kind", list(ExportFormat))
+@pytest.mark.parametrize("kind", list(FileFormat))
 async def test_only_wanted_clicks_are_written_however_rare(
-    opened: Services, ledger: Ledger, kind: ExportFormat
+    opened: Services, ledger: Ledger, kind: FileFormat
 ) -> None:
     wanted = ClickFilter(
         kinds=frozenset({ClickKind.PREVIEW}), tags=frozenset({"e|mail"}), campaign_id="cmp_1"
@@ -153,9 +172,9 @@ async def test_only_wanted_clicks_are_written_however_rare(
     expected = within(await clicks(ledger, 400), wanted)
     assert 0 < len(expected) < 30
     found = await exported(opened, kind, wanted)
-    if kind is ExportFormat.PARQUET:
+    if kind is FileFormat.PARQUET:
         names = parquet.read_table(pa.BufferReader(found)).column("id").to_pylist()
-    elif kind is ExportFormat.CSV:
+    elif kind is FileFormat.CSV:
         names = [row["id"] for row in csv.DictReader(io.StringIO(found.decode(), newline=""))]
     else:
         names = [msgspec.json.decode(line)["id"] for line in found.splitlines()]
@@ -163,15 +182,15 @@ async def test_only_wanted_clicks_are_written_however_rare(
 
 
 async def test_of_no_clicks_there_is_a_file_too(opened: Services) -> None:
-    assert await exported(opened, ExportFormat.JSONL) == b""
-    assert await exported(opened, ExportFormat.CSV) == click_rows.csv_header()
-    table = parquet.read_table(pa.BufferReader(await exported(opened, ExportFormat.PARQUET)))
+    assert await exported(opened, FileFormat.JSONL) == b""
+    assert await exported(opened, FileFormat.CSV) == file_rows.csv_header(click_rows.COLUMNS)
+    table = parquet.read_table(pa.BufferReader(await exported(opened, FileFormat.PARQUET)))
     assert (table.num_rows, table.column_names) == (0, list(click_rows.COLUMNS))
 
 
-@pytest.mark.parametrize("kind", list(ExportFormat))
+@pytest.mark.parametrize("kind", list(FileFormat))
 async def test_a_worker_that_dies_neither_doubles_nor_skips(
-    opened: Services, ledger: Ledger, kind: ExportFormat
+    opened: Services, ledger: Ledger, kind: FileFormat
 ) -> None:
     """After each piece another worker takes over, and the old one still tries: the file is the same."""
     await clicks(ledger, 400)
@@ -193,3 +212,85 @@ async def test_a_worker_that_dies_neither_doubles_nor_skips(
     assert await file_of(opened, job) == whole
     ended = await now(opened, job)
     assert ended.total == ended.done == ended.succeeded > 100
+
+
+async def counts_file(
+    opened: Services, wanted: ClickFilter, period: Period, kind: FileFormat = FileFormat.JSONL
+) -> bytes:
+    job = await begun(opened, kind, wanted, Exported.ROLLUPS, period)
+    async with working(opened, work(opened, Exported.ROLLUPS)) as (engine, _):
+        await engine.until_idle()
+    return await file_of(opened, job)
+
+
+async def test_roll_ups_of_every_day_add_up_to_the_clicks(
+    opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hours and values, each once, over several days, half of it folded, in pieces smaller than a day."""
+    monkeypatch.setattr(works, "ROWS", dict.fromkeys(FileFormat, 7))
+    ledger_rows = await clicks(ledger, 300)
+    await fold_all(opened)
+    for days in (1, 4, 5):
+        at_ms = START + days * 86_400_000
+        ledger_rows += await committed(ledger, *[visit(at_ms=at_ms + n, tags=("a", "b")) for n in range(40)])
+    period = Period(START - 100_000, START + 6 * 86_400_000)
+    text = await counts_file(opened, EVERY_CLICK, period)
+    rows = [msgspec.json.decode(line) for line in text.splitlines()]
+    names = [(row["day"], row["dimension"], row["attribute"], row["key"]) for row in rows]
+    assert len(set(names)) == len(names) > 40
+    assert len({row["day"] for row in rows}) == 4
+    humans = [click for click in ledger_rows if click.kind is ClickKind.HUMAN]
+    found: Counter[tuple[str, str | None, str]] = Counter()
+    for row in rows:
+        found[row["dimension"], row["attribute"], row["key"] if row["dimension"] != "HOUR" else ""] += row[
+            "clicks"
+        ]
+    assert found["HOUR", None, ""] == len(humans)
+    assert found["TAG", None, "a"] == found["TAG", None, "b"] == 120
+    for name, value in (("plan", "trial"), ("plan", "pro"), ("seats", "5")):
+        having = [click for click in humans if click.campaign_id == "cmp_1"]
+        assert found["ATTRIBUTE", name, value] == len(having)
+    by_link = Counter(click.link_id for click in humans)
+    assert {key: count for (by, _, key), count in found.items() if by == "LINK" and count} == by_link
+    assert sum(row["bots"] for row in rows if row["dimension"] == "HOUR") == sum(
+        click.kind is ClickKind.BOT for click in ledger_rows
+    )
+    assert sum(row["uniques"] for row in rows if row["dimension"] == "HOUR") == sum(
+        click.unique for click in ledger_rows
+    )
+
+
+async def test_roll_ups_of_one_link_in_each_format(
+    opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(works, "ROWS", dict.fromkeys(FileFormat, 7))
+    every = await clicks(ledger, 300)
+    link_id = every[0].link_id or ""
+    wanted, period = ClickFilter(link_ids=frozenset({link_id})), Period(START - 100_000, START + 2_000_000)
+    lines = (await counts_file(opened, wanted, period)).splitlines()
+    rows = [msgspec.json.decode(line) for line in lines]
+    assert {row["key"] for row in rows if row["dimension"] == "LINK"} <= {link_id}
+    text = (await counts_file(opened, wanted, period, FileFormat.CSV)).decode()
+    cells = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert [int(row["clicks"]) for row in cells] == [row["clicks"] for row in rows]
+    file = await counts_file(opened, wanted, period, FileFormat.PARQUET)
+    assert parquet.read_table(pa.BufferReader(file)).to_pylist() == rows
+
+
+async def test_roll_ups_of_a_quiet_time_are_passed_over(opened: Services) -> None:
+    assert await counts_file(opened, EVERY_CLICK, Period(0, START)) == b""
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        ClickFilter(kinds=frozenset({ClickKind.BOT})),
+        ClickFilter(countries=frozenset({"GB"})),
+        ClickFilter(link_ids=frozenset({"lnk_1", "lnk_2"})),
+        ClickFilter(link_ids=frozenset()),
+        ClickFilter(campaign_id="cmp_1", tags=frozenset({"a"})),
+    ],
+)
+def test_there_are_no_roll_ups_of_what_nobody_counted(wanted: ClickFilter) -> None:
+    with pytest.raises(BadRequest, match="Roll-ups are kept of"):
+        exports.scope_of(wanted)

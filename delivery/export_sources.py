@@ -1,0 +1,88 @@
+"""What exports are made of: clicks, oldest first, and roll-ups, day by day."""
+
+from typing import Final
+
+import msgspec
+
+from domain import click_rows, exports, jobs, rollup_rows
+from domain.exports import ClickStretches, ExportClicks, ExportRollups
+from domain.file_rows import Row
+from domain.jobs import Job
+from domain.rollup_rows import START, Mark
+from domain.rollups import HOURS, TIME, Asked, Rollups
+
+STRETCHES: Final = 20
+"""Stretches that are read together at most: with a filter that finds little, a chunk still ends soon."""
+DAYS: Final = 60
+"""Days of roll-ups that are looked at together; those on which nothing was counted are passed over."""
+
+
+class ClickSource:
+    """Clicks of a filter and a period; places are ids of clicks. See delivery.exports.Source."""
+
+    work = exports.CLICKS_WORK
+    columns = click_rows.COLUMNS
+
+    def __init__(self, clicks: ClickStretches) -> None:
+        self._clicks = clicks
+
+    def start(self, job: Job) -> str:
+        """The first id of the period."""
+        return jobs.spec_of(job, ExportClicks).first
+
+    async def read(self, job: Job, start: str, enough: int) -> tuple[list[Row], str | None]:
+        """The clicks from `start` on."""
+        spec, found = jobs.spec_of(job, ExportClicks), list[Row]()
+        following: str | None = start
+        for _ in range(STRETCHES):
+            clicks, following = await self._clicks.stretch(
+                job.workspace_id, spec.wanted, start=following or "", before=spec.before
+            )
+            found += map(click_rows.row, clicks)
+            if following is None or len(found) >= enough:
+                break
+        return found, following
+
+
+class _Place(msgspec.Struct, array_like=True, frozen=True):
+    """Where roll-ups are read: an hour since the Unix epoch, and the row of its day that was written last."""
+
+    hour: int
+    behind: Mark = START
+
+
+class RollupSource:
+    """Roll-ups of a scope and a period, in whole hours. See delivery.exports.Source."""
+
+    work = exports.ROLLUPS_WORK
+    columns = rollup_rows.COLUMNS
+
+    def __init__(self, rollups: Rollups) -> None:
+        self._rollups = rollups
+
+    def start(self, job: Job) -> str:
+        """The first hour."""
+        return _text(_Place(jobs.spec_of(job, ExportRollups).first_hour))
+
+    async def read(self, job: Job, start: str, enough: int) -> tuple[list[Row], str | None]:
+        """The rows from `start` on; a day that has too many for one piece is gone on with in the next one."""
+        spec, place = jobs.spec_of(job, ExportRollups), msgspec.json.decode(start, type=_Place)
+        end = min(spec.end_hour, (place.hour // HOURS + DAYS) * HOURS)
+        asked = Asked(spec.scope, TIME, place.hour, end)
+        (time,) = await self._rollups.read(job.workspace_id, [asked])
+        found: list[Row] = []
+        for day in rollup_rows.hours_of_days(time):
+            first = max(day, place.hour)
+            questions = rollup_rows.asked(spec.scope, first, min(day + HOURS, end))
+            answers = await self._rollups.read(job.workspace_id, questions)
+            behind = place.behind if first == place.hour else START
+            for mark, row in rollup_rows.of_day(first, answers, behind):
+                if len(found) >= enough:
+                    return found, _text(_Place(first, behind))
+                found.append(row)
+                behind = mark
+        return found, _text(_Place(end)) if end < spec.end_hour else None
+
+
+def _text(place: _Place) -> str:
+    return msgspec.json.encode(place).decode()
