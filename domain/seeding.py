@@ -6,11 +6,11 @@ from itertools import accumulate
 from random import Random
 from typing import Final
 
-from domain import rules, visitors
+from domain import routes, rules, visitors
 from domain.audiences import Audience, Visitor
 from domain.facts import Known
 from domain.links import Link
-from domain.rules import Route
+from domain.routes import Route
 from domain.visits import Outcome, Purpose, Visit, VisitRecord
 
 HOUR_MS: Final = 3_600_000
@@ -46,11 +46,11 @@ def records(
         dice: decides everything: the same seed gives the same visits.
         known: what rules ask beyond link and visit.
     """
-    routes = [rules.route(link) for link in links]
-    popular = list(accumulate((place + 1) ** -_TAIL for place in range(len(routes))))
+    led = [routes.route(link) for link in links]
+    popular = list(accumulate((place + 1) ** -_TAIL for place in range(len(led))))
     crowd = _Crowd(Audience(count // 6 + 20, dice), dice)
     for instants in _instants(count, start_ms, end_ms, dice):
-        drawn = dice.choices(routes, cum_weights=popular, k=len(instants))
+        drawn = dice.choices(led, cum_weights=popular, k=len(instants))
         for at_ms, route in zip(instants, drawn, strict=True):
             visit = crowd.visit(at_ms, route)
             decision = rules.decide(route, visit, known)

@@ -10,7 +10,7 @@ import msgspec
 from domain import rules, visitors
 from domain.errors import Unavailable
 from domain.facts import Known
-from domain.rules import Decision
+from domain.routes import Damaged, Decision
 from domain.visits import Outcome, Visit
 from redirect import forms, requests, responses
 from redirect.buckets import Buckets
@@ -143,7 +143,7 @@ class Redirect:
             self._misses.give_back(client)
             self._counts.unavailable += 1
             raise Refused(503, retry_after_seconds=whole(unavailable.retry_after_seconds)) from unavailable
-        except rules.Damaged as damaged:
+        except Damaged as damaged:
             _log.error("a stored link cannot be read: %s", damaged)
             self._counts.unfollowable += 1
             raise Refused(502) from damaged

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from domain.errors import Unavailable
 from domain.passwords import Sealed, Vault
-from domain.rules import PASSWORD_FIELD
+from domain.routes import PASSWORD_FIELD
 from redirect.buckets import Buckets
 from redirect.counts import Counts
 from redirect.responses import Refused, whole
@@ -22,7 +22,7 @@ _FORM_TYPE: Final = b"application/x-www-form-urlencoded"
 
 
 class Door(Protocol):
-    """What is asked of a link: `rules.Route` has it."""
+    """What is asked of a link: `routes.Route` has it."""
 
     @property
     def link_id(self) -> str:

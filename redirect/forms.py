@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from domain.rules import PASSWORD_FIELD, Decision
+from domain.routes import PASSWORD_FIELD, Decision
 from domain.visits import Outcome
 from redirect import responses
 from redirect.responses import Answer

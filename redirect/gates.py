@@ -8,7 +8,7 @@ from domain import ledgers, rules
 from domain.agents import Agent
 from domain.clicks import ClickKind
 from domain.errors import Unavailable
-from domain.rules import Decision
+from domain.routes import Decision, Route
 from domain.seats import Seats
 from domain.visits import Visit
 from redirect.counts import Counts
@@ -59,7 +59,7 @@ class Gates:
             entry.full = True
         return rules.full(route)
 
-    async def _free(self, route: rules.Route, seats: int, visit: Visit) -> bool:
+    async def _free(self, route: Route, seats: int, visit: Visit) -> bool:
         if ledgers.kind_of(visit.purpose, self._agents(visit.agent)) is ClickKind.HUMAN:
             return await self._seats.take(route.workspace_id, route.link_id, seats)
         taken = await self._seats.taken(route.workspace_id, [route.link_id])

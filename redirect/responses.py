@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from domain.rules import Decision
+from domain.routes import Decision
 from domain.visits import Outcome
 
 Header = tuple[bytes, bytes]

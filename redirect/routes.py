@@ -5,10 +5,10 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from domain import rules
+from domain import routes
 from domain.errors import Unavailable
 from domain.links import Link, LinkChanged
-from domain.rules import Route, RouteSource
+from domain.routes import Route, RouteSource
 from redirect import responses
 from redirect.breaker import Breaker
 from redirect.counts import Counts
@@ -61,7 +61,7 @@ class _Load:
         self.edited_to: int | None = None
         self.task: asyncio.Task[Entry | None]
 
-    def outdates(self, found: Link | rules.Tombstone | None) -> bool:
+    def outdates(self, found: Link | routes.Tombstone | None) -> bool:
         """Whether an edit that we were told of meanwhile is newer than what was found."""
         return self.edited_to is not None and (found is None or found.version < self.edited_to)
 
@@ -210,7 +210,7 @@ class Routes:
         entry.ruled = found if isinstance(found, Link) and found.rules else None
         return entry
 
-    async def _answered(self, address: Address) -> tuple[Link | rules.Tombstone | None, Route | None]:
+    async def _answered(self, address: Address) -> tuple[Link | routes.Tombstone | None, Route | None]:
         self._counts.loads += 1
         try:
             async with asyncio.timeout(LOAD_SECONDS):
@@ -241,7 +241,7 @@ class Routes:
         entry = self._entries.get(address)
         if entry is not None and entry.ruled == link:
             return entry.route
-        return rules.route(link)
+        return routes.route(link)
 
     def _keep(self, address: Address, route: Route, asked_at: float) -> Entry:
         """Put a link into the table, behind all that were looked up before it.

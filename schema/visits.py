@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import msgspec
 import strawberry
 
-from domain import conditions, instants, links, rules
+from domain import conditions, instants, links, routes, rules
 from domain.errors import BadRequest
 from domain.facts import number_of
 from domain.hostnames import referring
@@ -22,7 +22,7 @@ MAX_CHARACTERS = 8_192
 
 @strawberry.type(description="What a visit gets, and why.")
 class Decision:
-    """The API's view of domain.rules.Decision."""
+    """The API's view of domain.routes.Decision."""
 
     destination: Url | None = strawberry.field(
         description="Where the visitor is sent; null: a page says why."
@@ -35,7 +35,7 @@ class Decision:
     )
 
     @classmethod
-    def of(cls, decision: rules.Decision, trace: Sequence[str]) -> "Decision":
+    def of(cls, decision: routes.Decision, trace: Sequence[str]) -> "Decision":
         """The same decision."""
         return cls(
             destination=None if decision.destination is None else Url(decision.destination),

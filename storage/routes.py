@@ -6,7 +6,7 @@ import msgspec
 from pymongo import ReadPreference
 
 from domain.links import Link
-from domain.rules import Damaged, Tombstone
+from domain.routes import Damaged, Tombstone
 from storage import codec
 from storage.mongo import Database, Document, answering
 from storage.stats import Stats
@@ -26,7 +26,7 @@ class MongoRoutes:
 
         Raises:
             errors.Unavailable: the database does not answer in time.
-            rules.Damaged: the document is no link.
+            routes.Damaged: the document is no link.
         """
         with answering():
             document: Document | None = await self._links.find_one(

@@ -13,7 +13,7 @@ import pytest
 
 from app.settings import Settings
 from domain.links import Link, LinkChanged
-from domain.rules import Decision, Tombstone
+from domain.routes import Decision, Tombstone
 from domain.visits import Outcome
 from redirect.buckets import Buckets
 from redirect.counts import Counts

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import conditions, grammar, plans, rules, windows
+from domain import conditions, grammar, plans, routes, rules, windows
 from domain.agents import Agents
 from domain.errors import Rejected
 from domain.facts import Facts, Known, Scalar, Subject
@@ -391,7 +391,7 @@ def test_explaining_is_deciding(
         created_at=NOON,
         updated_at=NOON,
     )
-    route, known = rules.route(link), Known(KNOWN.agents, {"ws_01": signals}, {"lnk_01": clicks})
+    route, known = routes.route(link), Known(KNOWN.agents, {"ws_01": signals}, {"lnk_01": clicks})
     for visit in (*visits, *visits):  # the second time from what is remembered
         decision, trace = rules.explain(link, visit, known)
         assert decision == rules.decide(route, visit, known)

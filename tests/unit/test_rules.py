@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import forwarding, plans, rules
+from domain import forwarding, plans, routes, rules
 from domain.agents import Agent, Agents
 from domain.facts import Known
 from domain.links import Link, Rule
-from domain.rules import Decision
+from domain.routes import Decision
 from domain.utm import Utm
 from domain.visits import Outcome, Visit
 
@@ -39,12 +39,12 @@ def link(**given_fields: Any) -> Link:
 
 
 def decide(at_ms: int = NOON_MS, query: str = "", **fields: Any) -> Decision:
-    return rules.decide(rules.route(link(**fields)), Visit(at_ms=at_ms, query=query), KNOWN)
+    return rules.decide(routes.route(link(**fields)), Visit(at_ms=at_ms, query=query), KNOWN)
 
 
 def test_an_open_link_leads_to_its_destination() -> None:
     assert decide(redirect_code=308) == Decision(Outcome.REDIRECT, DESTINATION, 308)
-    assert rules.route(link()).settled == Decision(Outcome.REDIRECT, DESTINATION, 302)
+    assert routes.route(link()).settled == Decision(Outcome.REDIRECT, DESTINATION, 302)
 
 
 def test_utm_parameters_are_part_of_the_destination() -> None:
@@ -104,9 +104,9 @@ def test_which_rule_matched_is_remembered_no_longer_than_it_holds() -> None:
     """RU6: the same visitor a moment later, another one, and the same rule of an edited link."""
     known = Known(Agents().read)
     rule = Rule(name="noon", when={"time": {"from": "12:00", "to": "13:00"}}, destination=FALLBACK)
-    route = rules.route(link(rules=(rule,)))
+    route = routes.route(link(rules=(rule,)))
 
-    def met(at_ms: int, route: rules.Route = route) -> str | None:
+    def met(at_ms: int, route: routes.Route = route) -> str | None:
         return rules.decide(route, Visit(at_ms, country="GB"), known).rule
 
     hour = 3_600_000
@@ -117,7 +117,7 @@ def test_which_rule_matched_is_remembered_no_longer_than_it_holds() -> None:
         None,
     ]
     edited = Rule(name="noon", when={"not": {"country": ["GB"]}}, destination=FALLBACK)
-    assert met(NOON_MS, rules.route(link(rules=(edited,)))) is None
+    assert met(NOON_MS, routes.route(link(rules=(edited,)))) is None
     assert 0 < len(known.matched) <= plans.REMEMBERED
 
 
@@ -126,7 +126,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "REMEMBERED", 10)
     known = Known(Agents().read)
     several = tuple(Rule(name=f"{place}", when={"city": [f"{place}"]}, block=True) for place in range(40))
-    route = rules.route(link(rules=several))
+    route = routes.route(link(rules=several))
     for number in range(100):
         visit = Visit(NOON_MS, city=f"{number}")
         assert rules.decide(route, visit, known).rule == (f"{number}" if number < 40 else None)
@@ -144,7 +144,7 @@ def test_what_is_dear_is_asked_only_where_nothing_else_decides() -> None:
 
     phone = {"all": [{"not": {"device": ["DESKTOP"]}}, {"query": {"name": "a", "in": ["1"]}}]}
     rest = {"any": [{"device": ["DESKTOP"]}, {"country": ["GB"]}]}
-    route = rules.route(
+    route = routes.route(
         link(rules=(Rule(name="phone", when=phone, block=True), Rule(name="rest", when=rest, block=True)))
     )
 
@@ -158,8 +158,8 @@ def test_what_is_dear_is_asked_only_where_nothing_else_decides() -> None:
 
 def test_links_without_rules_are_settled() -> None:
     """They cost what they did before there were rules."""
-    assert rules.route(link()).settled == Decision(Outcome.REDIRECT, DESTINATION, 302)
-    assert rules.route(link(rules=(Rule(name="r", when={"percent": 1}, block=True),))).settled is None
+    assert routes.route(link()).settled == Decision(Outcome.REDIRECT, DESTINATION, 302)
+    assert routes.route(link(rules=(Rule(name="r", when={"percent": 1}, block=True),))).settled is None
 
 
 @given(query=st.text(max_size=300).map(lambda text: text + "&x=" + text))
