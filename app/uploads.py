@@ -1,5 +1,6 @@
 """POST /uploads: a file of rows for a job, kept chunk by chunk while it arrives."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
@@ -29,6 +30,10 @@ OPEN_PER_WORKSPACE: Final = 4
 RETRY_SECONDS: Final = 5.0
 ARRIVING: Final = timedelta(hours=12)
 """More than the largest file may take; what broke off unnoticed, with its process, is gone then."""
+SLICE_BYTES: Final = 16 * 1024
+"""So much is read at a stretch; then whoever waits gets the processor."""
+LINES_PER_ROW: Final = 10
+"""Cells have line breaks and files have blank lines, but not without end."""
 POINTS: Final = 100
 """What an upload costs of a key's budget."""
 
@@ -145,7 +150,9 @@ class Uploads:
         try:
             async with aclosing(self._pieces(call)) as pieces:
                 async for piece in pieces:
-                    await arrival.take(piece)
+                    for start in range(0, len(piece), SLICE_BYTES):
+                        await arrival.take(piece[start : start + SLICE_BYTES])
+                        await asyncio.sleep(0)
             upload = await arrival.end(self._clock())
         except BaseException:
             with suppress(Unavailable):  # then they expire by themselves
@@ -201,10 +208,14 @@ class _Arrival:
         self._reader = reader
         self._store = store
         self._max_rows = max_rows
+        self._lines_left = max_rows * LINES_PER_ROW
         self._packing = Packing()
 
     async def take(self, piece: bytes) -> None:
         """Keep the rows that end in a piece; raises TooManyRows, Rejected."""
+        self._lines_left -= piece.count(b"\n")
+        if self._lines_left < 0:
+            raise TooManyRows(f"The file has more than {self._max_rows * LINES_PER_ROW:,} lines.")
         await self._pack(self._reader.feed(piece))
 
     async def end(self, now: datetime) -> Upload:

@@ -1,8 +1,10 @@
 """bulkCreateLinks with a file: rows of a template and links written out, from CSV and JSON Lines."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from domain.uploads import UNUSED
 from tests.api.conftest import Api
 from tests.api.test_bulk_create_links import done, refused, started, template
 from tests.files import uploaded
@@ -94,6 +96,18 @@ async def test_the_same_slug_twice_in_a_file(api: Api) -> None:
         [("TAKEN", ["1", "slug"])],
         [("TAKEN", ["602", "slug"])],
     ]
+
+
+async def test_an_upload_that_has_expired_or_is_not_whole(api: Api) -> None:
+    """It is refused as a whole before anything is made of the half that is there."""
+    workspace_id, store = api.context.viewer.workspace_id, api.services.uploads
+    rows = "destination\n" + "".join(f"https://example.com/{number}\n" for number in range(600))
+    file = await uploaded(api.services, workspace_id, rows)
+    now = api.services.clock()
+    assert await store.by_id(workspace_id, file, now + UNUSED - timedelta(minutes=1)) is not None
+    assert await store.by_id(workspace_id, file, now + UNUSED + timedelta(minutes=1)) is None
+    await api.services.database["upload_chunks"].delete_one({"_id": f"{file}/1"})
+    assert await refused(api, file=file) == [("NOT_FOUND", ["file"])]
 
 
 async def test_a_file_that_is_not_there(api: Api, other: Api) -> None:

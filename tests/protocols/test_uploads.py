@@ -155,6 +155,7 @@ async def test_another_workspace_does_not_see_it(door: Door) -> None:
         ('a,b\n1,"2\n', "text/csv", {}, (400, "BAD_REQUEST")),
         ("\n\n", "application/jsonl", {}, (400, "BAD_REQUEST")),
         ("a\n" + "1\n" * (MAX_ROWS + 1), "text/csv", {}, (413, "LIMIT_EXCEEDED")),
+        ("a,b\n" + ",\n" * (MAX_ROWS * 10 + 1), "text/csv", {}, (413, "LIMIT_EXCEEDED")),
         ("a\n" + "x" * MAX_BYTES, "text/csv", {}, (413, "BAD_REQUEST")),
     ],
 )
