@@ -1,8 +1,9 @@
 """Entrances beside the graph: addresses that take or give files, with its keys, budgets and errors."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from app.graphql import answers, auth, bodies, failures
 from app.graphql.auth import Authentication
@@ -11,6 +12,9 @@ from app.graphql.negotiation import JSON
 from app.graphql.origins import Origins
 from domain.access import Scope, Viewer
 from domain.errors import ApiError, Forbidden, Unauthenticated
+
+SEND_SECONDS: Final = 30.0
+"""How long a piece of an answer may wait for a client that does not read; then the answer breaks off."""
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 """An ASGI application."""
@@ -52,9 +56,13 @@ class Call:
     answering: bool = False
 
     async def send(self, message: Any) -> None:
-        """Send a part of the answer."""
+        """Send a part of the answer; raises Disconnected where the client does not read it in time."""
         self.answering = True
-        await self._send(message)
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._send(message)
+        except TimeoutError as error:
+            raise bodies.Disconnected from error
 
 
 class Entrance:

@@ -1,9 +1,8 @@
 """GET /exports/<job id>: the file of an export, whole or a range of its bytes, read while it is sent."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from app.entrances import Call
 from domain import exports
@@ -14,8 +13,6 @@ from domain.job_files import JobFiles
 from domain.jobs import BulkKind, Job, Jobs, JobState
 
 PATH: Final = "/exports"
-SEND_SECONDS: Final = 30.0
-"""How long a piece may wait for a client that does not read; then its answer breaks off."""
 POINTS: Final = 100
 """What a download costs of a key's budget."""
 _ADDRESS: Final = re.compile(r"/exports/([^/]{1,64})")
@@ -61,14 +58,14 @@ class Exports:
         asked = _asked(dict(call.scope["headers"]).get(b"range"), total)
         if asked == (0, 0) and total:
             await _begin(call, job, 416, [(b"content-range", f"bytes */{total}".encode())], 0)
-            await _within(call, {"type": "http.response.body", "body": b""})
+            await call.send({"type": "http.response.body", "body": b""})
             return
         start, end = asked or (0, total)
         partial = [(b"content-range", f"bytes {start}-{end - 1}/{total}".encode())] if asked else []
         await _begin(call, job, 206 if asked else 200, partial, end - start)
         async for piece in self._pieces(job, sizes, start, end):
-            await _within(call, {"type": "http.response.body", "body": piece, "more_body": True})
-        await _within(call, {"type": "http.response.body", "body": b""})
+            await call.send({"type": "http.response.body", "body": piece, "more_body": True})
+        await call.send({"type": "http.response.body", "body": b""})
 
     async def _job(self, call: Call) -> Job:
         address = _ADDRESS.fullmatch(call.scope["path"].rstrip("/"))
@@ -125,8 +122,3 @@ async def _begin(call: Call, job: Job, status: int, more: Sequence[tuple[bytes, 
         *more,
     ]
     await call.send({"type": "http.response.start", "status": status, "headers": headers})
-
-
-async def _within(call: Call, message: dict[str, Any]) -> None:
-    async with asyncio.timeout(SEND_SECONDS):
-        await call.send(message)

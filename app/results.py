@@ -1,6 +1,5 @@
 """GET /jobs/<id>/results: what became of every row of a job, as JSON Lines, read while they are sent."""
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -19,8 +18,6 @@ from schema.payloads import UserError
 
 PATH: Final = "/jobs"
 MEDIA: Final = b"application/jsonl; charset=utf-8"
-SEND_SECONDS: Final = 30.0
-"""How long a piece may wait for a client that does not read; then its answer breaks off."""
 POINTS: Final = 100
 """What the results of a job cost of a key's budget."""
 _ROWS: Final = 250
@@ -64,9 +61,9 @@ class Results:
             piece = await anext(pieces, b"")  # what cannot be read at all is still told as an error
             await call.send({"type": "http.response.start", "status": 200, "headers": headers})
             while piece:
-                await _within(call, {"type": "http.response.body", "body": piece, "more_body": True})
+                await call.send({"type": "http.response.body", "body": piece, "more_body": True})
                 piece = await anext(pieces, b"")
-        await _within(call, {"type": "http.response.body", "body": b""})
+        await call.send({"type": "http.response.body", "body": b""})
 
     async def _job(self, call: Call) -> Job:
         address = _ADDRESS.fullmatch(call.scope["path"].rstrip("/"))
@@ -102,8 +99,3 @@ class Results:
             ],
         }
         return _encode(line) + b"\n"
-
-
-async def _within(call: Call, message: dict[str, Any]) -> None:
-    async with asyncio.timeout(SEND_SECONDS):
-        await call.send(message)
