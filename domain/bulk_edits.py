@@ -72,16 +72,16 @@ async def update(
         message = "The change says nothing; give what shall be otherwise."
         raise fields.refused("change", message, UserErrorCode.REQUIRED)
     await _judge(change, bench)
-    asked, total = await _counted(asked, expected, bench, office)
-    spec = UpdateLinks(asked=asked, change=change)
-    return await office.start(office.job(BulkKind.UPDATE, UPDATE, spec, total=total, bench=bench))
+    spec = UpdateLinks(asked=_standing(asked, bench), change=change)
+    job = office.job(BulkKind.UPDATE, UPDATE, spec, total=expected, bench=bench)
+    return await _start(job, spec.asked, office)
 
 
 async def delete(asked: LinkFilter, expected: int, bench: Workbench, office: Office) -> Job:
     """Start a job that deletes every link of a filter; arguments and errors as in `update`."""
-    asked, total = await _counted(asked, expected, bench, office)
-    spec = DeleteLinks(asked=asked)
-    return await office.start(office.job(BulkKind.DELETE, DELETE, spec, total=total, bench=bench))
+    spec = DeleteLinks(asked=_standing(asked, bench))
+    job = office.job(BulkKind.DELETE, DELETE, spec, total=expected, bench=bench)
+    return await _start(job, spec.asked, office)
 
 
 class LinkUpdate:
@@ -154,15 +154,23 @@ def _judge_tags(name: str, tags: Sequence[str]) -> None:
         raise fields.refused(name, rejected.errors[0].message) from None
 
 
-async def _counted(
-    asked: LinkFilter, expected: int, bench: Workbench, office: Office
-) -> tuple[LinkFilter, int]:
+def _standing(asked: LinkFilter, bench: Workbench) -> LinkFilter:
     if asked == LinkFilter(now=asked.now):
         message = "The filter is empty and would match every link; say which ones are meant."
         raise fields.refused("filter", message, UserErrorCode.REQUIRED)
-    asked = link_walks.standing(asked, bench.clock)
-    total = await link_walks.size_of(asked, bench.workspace_id, office.lists)
-    if total != expected:
-        message = f"The filter matches {total:,} links, not {expected:,}; look at them again."
+    return link_walks.standing(asked, bench.clock)
+
+
+async def _start(job: Job, asked: LinkFilter, office: Office) -> Job:
+    """Start a job if it meets as many links as it is meant to.
+
+    A repeated call finds its job again, and is not told that this has changed the links meanwhile.
+    """
+    known = await office.jobs.by_ids(job.workspace_id, [job.id])
+    if job.id in known:
+        return known[job.id]
+    total = await link_walks.size_of(asked, job.workspace_id, office.lists)
+    if total != job.total:
+        message = f"The filter matches {total:,} links, not {job.total:,}; look at them again."
         raise fields.refused("expected", message, UserErrorCode.STALE)
-    return asked, total
+    return await office.start(job)

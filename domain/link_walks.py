@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from domain import fields
-from domain.chunks import ROWS, Change, Chunk, Removal
+from domain.chunks import Change, Chunk, Removal
 from domain.errors import Rejected, UserErrorCode
 from domain.instants import Clock
 from domain.jobs import Job, RowResult
@@ -18,6 +18,9 @@ from domain.workbenches import Workbench, Workshop
 
 MAX_LINKS: Final = 1_000_000
 """Links of one job."""
+CHUNK: Final = 100
+"""Links of one chunk: a change rewrites a link's entries in every index, and whoever edits one of these links
+meanwhile waits for the whole transaction, which shall take no longer than creating 500 links does."""
 _BREATH_LINKS: Final = 32
 """After so many links whoever waits gets the processor."""
 
@@ -76,7 +79,7 @@ class LinkWalk:
             begin: reads what a step needs for these links, in a constant number of round trips.
         """
         last_id, row = cursor or (None, 0)
-        window = Window(size=ROWS, after=None if last_id is None else (last_id,))
+        window = Window(size=CHUNK, after=None if last_id is None else (last_id,))
         page = await self._lists.page(job.workspace_id, asked, LinkOrder.OLDEST, window)
         links = [listed.link for listed in page.items][: max(job.total - row, 0)]
         step = await begin(links, await self._workshop.bench(job))

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from domain import edits, fields, ids, jobs, link_walks, revisions
-from domain.chunks import ROWS, Chunk
+from domain.chunks import Chunk
 from domain.errors import Rejected, UserError, UserErrorCode
 from domain.jobs import BulkKind, Job, Jobs, RowResult
 from domain.link_walks import Outcome
@@ -69,7 +69,7 @@ class Undoing:
         """The next rows of the job that is undone, behind the last one in the cursor, numbered anew."""
         spec, bench = jobs.spec_of(job, UndoJob), await self._workshop.bench(job)
         seen, row = cursor or (None, 0)
-        window = Window(size=ROWS, after=None if seen is None else (seen,))
+        window = Window(size=link_walks.CHUNK, after=None if seen is None else (seen,))
         page = await self._jobs.results(job.workspace_id, spec.job_id, window, only_failed=False)
         done = [result for result in page.items if not result.errors]
         past = await _past(spec.job_id, done, bench)

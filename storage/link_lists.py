@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 import msgspec
+import pymongo
 
 from domain.link_lists import LinkFilter, LinkOrder, Listed
 from domain.links import Link
@@ -13,6 +14,8 @@ from storage.mongo import Database, Document, answering
 
 _PROBED: Final = 1_000
 """Terms of more links than this are equally common."""
+_COUNT_SECONDS: Final = 8.0
+"""A million links are counted in about five."""
 
 
 class MongoLinkLists:
@@ -42,7 +45,7 @@ class MongoLinkLists:
         if asked.matches_nothing:
             return 0
         query = await self._query(workspace_id, asked)
-        with answering():
+        with answering(), pymongo.timeout(_COUNT_SECONDS):
             return await self._links.count_documents(query, limit=limit)
 
     async def _query(

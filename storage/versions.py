@@ -43,7 +43,10 @@ async def replace(
     async def work(session: AsyncClientSession) -> bool:
         found = await collection.replace_one(seen, fields, session=session)
         if found.matched_count:
-            await collection.database["jobs"].insert_one(kept, session=session)
+            # A repeated call meets the job that it has started already, and leaves it.
+            await collection.database["jobs"].update_one(
+                {"_id": kept["_id"]}, {"$setOnInsert": kept}, upsert=True, session=session
+            )
         return found.matched_count == 1
 
     return await mongo.transaction(collection.database, work)

@@ -1,6 +1,7 @@
 """updateTemplate with applyToLinks: a template that changed makes its links anew, as a job."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -243,3 +244,20 @@ async def test_too_many_jobs_refuse_the_change_as_well(api: Api, monkeypatch: py
     assert payload["template"] is None
     again = (await api(APPLY, input={"id": template_id, "title": "New"}, apply=False))["updateTemplate"]
     assert again["template"]["version"] == 2
+
+
+async def test_a_repeated_call_leaves_its_job_as_it_is(api: Api) -> None:
+    """BK-02: the change and its job are there already."""
+    template_id = await template(api)
+    await made_by(api, template_id, row(1))
+    at = api.context.clock()
+
+    def again() -> Api:
+        return replace(api, context=api.context.repeatable(at, lambda size: bytes(range(size))))
+
+    first = await applied(again(), template_id, title="New")
+    await done(api, first)
+    assert await applied(again(), template_id, title="New") == first
+    await work_off(api.services)
+    (only,) = await links(api, template_id)
+    assert (only["title"], only["version"]) == ("New", 2)
