@@ -14,6 +14,7 @@ from domain.access import Scope
 from domain.click_filters import ClickFilter
 from domain.errors import Rejected
 from domain.visits import Belonging, VisitRecord
+from storage import clicks
 from storage.ledgers import Ledger
 from storage.stats import Stats
 from tests.api.conftest import Api, stores_with
@@ -121,6 +122,18 @@ async def test_clicks_know_what_their_link_belonged_to(api: Api) -> None:
     nothing_asked = await api.run(PAGE, filter={"attribute": {"name": "plan"}})
     assert nothing_asked.errors is not None
     assert isinstance(nothing_asked.errors[0].original_error, Rejected)
+
+
+async def test_a_rare_campaign_is_found_by_its_own_index(api: Api) -> None:
+    """A page of one campaign's or template's clicks does not pass over everybody else's."""
+    own = journals.belonging(Belonging("cmp_rare", "tpl_rare"))
+    others = [visit(visitor=b"") for _ in range(150)]
+    await follow_up(api, [visit(belonging=own), *others, visit(belonging=own), *others])
+    for wanted in (ClickFilter(campaign_id="cmp_rare"), ClickFilter(template_id="tpl_rare")):
+        conditions = clicks.query(api.context.viewer.workspace_id, wanted)
+        found = api.services.database.clicks.find(conditions).sort("_id", -1).limit(2)
+        explained = await found.explain()
+        assert explained["executionStats"]["totalKeysExamined"] <= 2, explained["queryPlanner"]
 
 
 async def test_another_workspaces_clicks_are_not_found(api: Api, other: Api) -> None:
