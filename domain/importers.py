@@ -247,6 +247,11 @@ def tags(cell: str) -> list[str]:
     return written_links.tags(plain)
 
 
+def line(cell: str) -> str:
+    """A text in one line: titles that were read off web pages have breaks in them."""
+    return " ".join(cell.split())
+
+
 def _plain(name: str) -> str:
     return _NOISE.sub("", name.lower())
 
@@ -264,7 +269,7 @@ def _no_date(cell: str, field: str) -> UserError:
 
 _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "destination": str,
-    "title": str,
+    "title": line,
     "tags": tags,
     "notes": str,
     "external_id": str,

@@ -164,5 +164,10 @@ def test_what_is_no_date_is_refused(text: str) -> None:
         moment(text)
 
 
+def test_titles_of_web_pages_come_in_one_line() -> None:
+    text = 'keyword,url,title\na,https://example.com/,"\n  Spring\n sale "\n'
+    assert imported(ImportFormat.YOURLS, text).draft.title == "Spring sale"
+
+
 def test_tags_come_in_several_shapes() -> None:
     assert tags("a|b c") == tags("a, b c") == tags("a;b c") == tags('["a","b c"]') == ["a", "b c"]
