@@ -102,6 +102,7 @@ async def test_it_does_what_waits_and_ends_in_order(
         metrics = (await client.get(f"http://127.0.0.1:{opened.settings.jobs_port}/metrics")).text
     assert 'linkgraph_processes{role="jobs"} 1.0' in metrics
     assert "linkgraph_jobs_rows_settled_total 1200.0" in metrics
+    assert "linkgraph_retention_rounds_total 1.0" in metrics
     role.send_signal(signal.SIGTERM)
     async with asyncio.timeout(20):
         assert await role.wait() == 0
