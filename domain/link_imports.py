@@ -5,11 +5,12 @@ from typing import Any, Final
 
 import msgspec
 
-from domain import fields, importers, instants, jobs, uploads
+from domain import fields, instants, jobs, uploads
 from domain.bulk_creations import Desk
 from domain.chunks import Chunk
 from domain.errors import UserError
-from domain.importers import IMPORTERS, Columns, ImportFormat
+from domain.import_columns import Columns
+from domain.importers import IMPORTERS, ImportFormat
 from domain.jobs import BulkKind, Job
 from domain.link_rows import LinkRows, Wanted
 from domain.uploads import UploadFormat
@@ -49,7 +50,7 @@ async def start(file: str, kind: ImportFormat, domain: str | None, bench: Workbe
     upload = await uploads.claimed(file, until, bench.workspace_id, desk.uploads, bench.clock())
     if upload.format is not UploadFormat.CSV:
         raise fields.refused("file", "Exports are CSV: upload the file as text/csv.")
-    importers.Columns(IMPORTERS[kind], upload.columns)
+    Columns(IMPORTERS[kind], upload.columns)  # refuses what lacks a needed one
     spec = ImportLinks(
         upload_id=upload.id, chunks=upload.chunks, format=kind, columns=upload.columns, domain=host
     )

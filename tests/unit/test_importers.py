@@ -9,7 +9,8 @@ import pytest
 
 from domain.csv_rows import CsvRows
 from domain.errors import Rejected, UserErrorCode
-from domain.importers import IMPORTERS, Columns, Imported, ImportFormat, moment, tags
+from domain.import_columns import Columns, Imported, moment, tags
+from domain.importers import IMPORTERS, ImportFormat
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 EXPORTS = {
