@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import uvicorn
 
 from app.bounds import BoundedProtocol
+from app.pushing import PushingProtocol
 
 SPARE_FILES: Final = 64
 """Files that a process keeps for its engines, journals and logs; the others may be connections."""
@@ -91,7 +92,7 @@ async def serve(
         application: an ASGI 3 application.
         sockets: listening sockets; closed on the way out.
         http: "httptools" means uvicorn's with app/bounds.py's bounds; or its "h11", or a protocol class.
-        ws: uvicorn's WebSocket protocol; "none" refuses upgrades.
+        ws: "websockets-sansio" means uvicorn's with app/pushing.py; "none" refuses upgrades.
         websocket_max_bytes: the largest message a WebSocket client may send.
         drain_seconds: how long answers may take after the signal; what runs longer is cancelled.
         keep_alive_seconds: how long an idle connection stays open.
@@ -101,7 +102,7 @@ async def serve(
     config = uvicorn.Config(
         application,
         http=BoundedProtocol if http == "httptools" else http,
-        ws=ws,
+        ws=PushingProtocol if ws == "websockets-sansio" else ws,
         ws_max_size=websocket_max_bytes,
         ws_per_message_deflate=False,
         lifespan=lifespan,

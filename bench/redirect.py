@@ -132,7 +132,7 @@ async def our_server(folder: Path, **more: tuple[Rule, ...]) -> AsyncIterator[st
             "LINKGRAPH_REDIRECT_PORT": str(port),
             "LINKGRAPH_SHORT_URL": base,
         }
-        with _pinned([sys.executable, "-m", "app", "redirect"], f"{base}/livez", environment):
+        with pinned([sys.executable, "-m", "app", "redirect"], f"{base}/livez", environment):
             yield base
 
 
@@ -143,18 +143,18 @@ async def _running_nginx(folder: Path) -> AsyncIterator[str]:
     configuration = folder / "nginx.conf"
     configuration.write_text(_NGINX.format(folder=folder, port=port, destination=DESTINATION))
     command = [found("nginx") or "nginx", "-p", str(folder), "-c", str(configuration)]
-    with _pinned(command, f"http://127.0.0.1:{port}/landing", dict(os.environ)):
+    with pinned(command, f"http://127.0.0.1:{port}/landing", dict(os.environ)):
         yield f"http://127.0.0.1:{port}/landing"
 
 
 @contextmanager
-def _pinned(command: list[str], url: str, environment: dict[str, str]) -> Iterator[None]:
-    """A server on core 0 until the block ends; waits for it to answer `url` with anything."""
+def pinned(command: list[str], url: str, environment: dict[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
+    """A server on core 0 until the block ends; waits until it answers `url`."""
     server = subprocess.Popen(command, env=environment)
     os.sched_setaffinity(server.pid, {SERVER_CORE})
     try:
         _await_answer(url, server)
-        yield
+        yield server
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(timeout=30)

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -99,5 +99,11 @@ class ClickFeed(Protocol):
             BadCursor: `after` is damaged or of another workspace.
             Lagged: the reader was too slow; the last batch said so.
             Unavailable: MongoDB did not answer.
+        """
+        ...
+
+    def shared(self, workspace_id: str, wanted: ClickFilter, after: str | None) -> AsyncGenerator[Any, None]:
+        """The same for a reader that may join others: where it has caught up the stream holds something that
+        is no batch and tells whoever runs it how.
         """
         ...

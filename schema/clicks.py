@@ -143,6 +143,11 @@ class ClickBatch:
     cursor: str = strawberry.field(description="Where the feed stands behind them, for `after`.")
     gap: Gap | None = strawberry.field(description="What could not be delivered.")
 
+    @property
+    def size(self) -> int:
+        """How many clicks it holds; not a field of the API."""
+        return len(self.clicks)
+
     @classmethod
     def of(cls, batch: feeds.Batch) -> "ClickBatch":
         """The same frame."""

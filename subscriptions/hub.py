@@ -12,6 +12,7 @@ from domain.clicks import Click, ClicksCommitted
 from domain.errors import Unavailable
 from domain.feeds import Feeds, Heads, News
 from subscriptions.subscribers import Subscriber
+from subscriptions.wants import Wants
 
 SILENCE_SECONDS: Final = 1.0
 """How often the heads of all viewed workspaces are read, in one query: they show what Redis did not tell."""
@@ -56,6 +57,8 @@ class _Feed:
 
     def __init__(self, workspace_id: str, feeds: Feeds, counts: Counts) -> None:
         self.listeners: set[Listener] = set()
+        self.wants = Wants()
+        self.viewers = 0
         self.inbox: asyncio.Queue[ClicksCommitted | Heads] = asyncio.Queue(WAITING_MESSAGES)
         self.starting = asyncio.Lock()
         self.work: asyncio.Task[None] | None = None
@@ -113,10 +116,12 @@ class _Feed:
             await self._deliver(slot, clicks)
 
     async def _deliver(self, slot: int, clicks: Sequence[Click]) -> None:
+        offered = self.wants.offer(clicks)
         for listener in self.listeners:
             listener.offer(slot, clicks)
         self.seen[slot] = clicks[-1].seq
-        full = [listener.room.wait() for listener in self.listeners if not listener.room.is_set()]
+        rooms = [each.room for each in offered] + [each.room for each in self.listeners]
+        full = [room.wait() for room in rooms if not room.is_set()]
         if full:
             with suppress(TimeoutError):
                 async with asyncio.timeout(COURTESY_SECONDS):
@@ -154,24 +159,40 @@ class Hub:
     async def subscribed(self, workspace_id: str, wanted: ClickFilter) -> AsyncIterator[Subscriber]:
         """A subscriber that gets every wanted click committed from now on; raises Unavailable."""
         subscriber = Subscriber(wanted)
-        self.counts.subscribers += 1
-        try:
-            async with self.listening(workspace_id, subscriber):
+        async with self._viewing(workspace_id) as feed:
+            feed.wants.add(subscriber)
+            self.counts.subscribers += 1
+            try:
+                await feed.start(self._news)
+                subscriber.seen = feed.seen
                 yield subscriber
-        finally:
-            self.counts.subscribers -= 1
+            finally:
+                self.counts.subscribers -= 1
+                feed.wants.discard(subscriber)
 
     @asynccontextmanager
     async def listening(self, workspace_id: str, listener: Listener) -> AsyncIterator[Heads]:
         """Offer a listener every click behind the place that is given; raises Unavailable."""
-        feed = self._viewed.setdefault(workspace_id, _Feed(workspace_id, self._ledger, self.counts))
-        feed.listeners.add(listener)
+        async with self._viewing(workspace_id) as feed:
+            feed.listeners.add(listener)
+            try:
+                await feed.start(self._news)
+                yield dict(feed.seen)
+            finally:
+                feed.listeners.discard(listener)
+
+    @asynccontextmanager
+    async def _viewing(self, workspace_id: str) -> AsyncIterator[_Feed]:
+        """The feed of a workspace, which ends with its last viewer."""
+        feed = self._viewed.get(workspace_id)
+        if feed is None:
+            feed = self._viewed[workspace_id] = _Feed(workspace_id, self._ledger, self.counts)
+        feed.viewers += 1
         try:
-            await feed.start(self._news)
-            yield dict(feed.seen)
+            yield feed
         finally:
-            feed.listeners.discard(listener)
-            if not feed.listeners:
+            feed.viewers -= 1
+            if not feed.viewers:
                 await self._close(workspace_id, feed)
 
     async def _close(self, workspace_id: str, feed: _Feed) -> None:

@@ -3,12 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from sys import getsizeof
 from typing import Final
 
 from domain.click_filters import ClickFilter
 from domain.clicks import Click
-from domain.feeds import Heads
+from domain.feeds import CLICKS_PER_BATCH, Heads
 
 WAITING_BYTES: Final = 768 * 1024
 """What may wait for a subscriber, with the batch on its way below 1 MiB: about 400 ordinary clicks."""
@@ -24,68 +25,87 @@ class Subscriber:
     """
 
     def __init__(self, wanted: ClickFilter) -> None:
+        self.wanted = wanted
         self.missed = 0
         self.place: Heads = {}
+        self.seen: Heads = {}
+        """How far its feed has offered clicks to whoever wants them; the feed moves it on."""
         self.news = asyncio.Event()
+        self.plenty = asyncio.Event()
+        """Set: a whole batch waits, or more than may."""
         self.room = asyncio.Event()
         self.room.set()
-        self._wanted = wanted
-        self._waiting: deque[Click] = deque()
+        self._waiting: deque[tuple[Click, int]] = deque()
         self._waiting_bytes = 0
-        self._offered: Heads = {}
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def offer(self, slot: int, clicks: Sequence[Click]) -> None:
-        """Take the next clicks of a slot; where there is no room, forget all and count what is missed.
+    def offer(self, clicks: Sequence[Click]) -> None:
+        """Take the next wanted clicks; where there is no room, forget all and count what is missed.
 
         A reader for whom nothing waits is not slow, so what comes then is taken however large it is.
         """
-        wanted = [click for click in clicks if self._wanted.matches(click)]
-        self._offered[slot] = clicks[-1].seq
-        self._waiting_bytes += sum(map(bytes_of, wanted))
+        sized = [(click, bytes_of(click)) for click in clicks]
+        self._waiting_bytes += sum(size for _, size in sized)
         if self.missed or (self._waiting and self._waiting_bytes > WAITING_BYTES):
-            self.missed += len(self._waiting) + len(wanted)
+            self.missed += len(self._waiting) + len(clicks)
             self._clear()
+            self.plenty.set()
         else:
-            self._waiting.extend(wanted)
+            self._waiting.extend(sized)
+            if len(self._waiting) >= CLICKS_PER_BATCH:
+                self.plenty.set()
             if self._waiting_bytes > WAITING_BYTES / 2:
                 self.room.clear()
-        if wanted:
-            self.news.set()
+        self.news.set()
 
     def start(self, place: Heads) -> None:
         """Go on behind `place`: what was offered up to there is known already."""
         self.place = dict(place)
+        while self._waiting and not _is_new(self._waiting[0][0], place):
+            self._waiting_bytes -= self._waiting.popleft()[1]
 
     def forget(self) -> None:
         """Drop what waits: it will be read from the ledger."""
         self._clear()
+        self.plenty.clear()
         self.missed = 0
 
     def take(self, limit: int) -> tuple[Click, ...]:
         """The next clicks; `place` moves on behind them, or to the feed's end when nothing more waits."""
         taken: list[Click] = []
         while self._waiting and len(taken) < limit:
-            click = self._waiting.popleft()
-            self._waiting_bytes -= bytes_of(click)
-            if click.seq > self.place.get(click.slot, 0):
+            click, size = self._waiting.popleft()
+            self._waiting_bytes -= size
+            if _is_new(click, self.place):
                 self.place[click.slot] = click.seq
                 taken.append(click)
         if self._waiting_bytes <= WAITING_BYTES / 2:
             self.room.set()
+        if len(self._waiting) < CLICKS_PER_BATCH:
+            self.plenty.clear()
         if not self._waiting:
             self.news.clear()
             if not self.missed:
-                for slot, seq in self._offered.items():
+                for slot, seq in self.seen.items():
                     self.place[slot] = max(seq, self.place.get(slot, 0))
         return tuple(taken)
+
+    def goes_on(self, behind: int = 0) -> bool:
+        """Whether what waits, but for the next `behind` clicks, and what is yet to be offered is all new."""
+        if self.missed or any(seq > self.seen.get(slot, 0) for slot, seq in self.place.items()):
+            return False
+        return all(_is_new(click, self.place) for click, _ in islice(self._waiting, behind, None))
 
     def _clear(self) -> None:
         self._waiting.clear()
         self._waiting_bytes = 0
         self.room.set()
+
+
+def _is_new(click: Click, place: Heads) -> bool:
+    return click.seq > place.get(click.slot, 0)
 
 
 def bytes_of(click: Click) -> int:
@@ -100,4 +120,5 @@ def bytes_of(click: Click) -> int:
         utm.term,
         utm.content,
     )
-    return CLICK_BYTES + sum(map(getsizeof, texts)) + sum(map(getsizeof, click.tags))
+    named = sum(getsizeof(name) + getsizeof(value) for name, value in click.attributes)
+    return CLICK_BYTES + sum(map(getsizeof, texts)) + sum(map(getsizeof, click.tags)) + named

@@ -1,17 +1,18 @@
 """One GraphQL operation from call to answer, the same over every transport: rights, price, time, errors."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable
+from collections.abc import AsyncGenerator, Callable, Hashable
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol, Self
 
+import msgspec
 import strawberry
 from graphql import ExecutionResult, Executor, OperationType, create_source_event_stream
 from strawberry.execution import optimized_is_awaitable
 
-from app.graphql import failures
+from app.graphql import failures, sharing
 from app.graphql.costs import Operation
 from app.graphql.documents import Document, Documents, Invalid
 from app.graphql.idempotency import Idempotency, Repeat, repeat_of
@@ -19,8 +20,10 @@ from app.graphql.limits import Bill, Budget, Reading
 from app.graphql.payloads import Call
 from domain.access import Viewer
 from domain.errors import ApiError, Forbidden, TimedOut, Unauthenticated
+from subscriptions.shared import Groups, Push
 
 EXECUTION_SECONDS: Final = 10.0
+_encode = msgspec.json.Encoder().encode
 _KEY_NEEDED: Final = "An API key is needed: send it as 'Authorization: Bearer <API key>'."
 
 
@@ -37,6 +40,11 @@ Contexts = Callable[[Viewer, str], Context]
 """Makes the context of a viewer's request, with the request's id."""
 
 
+def _never(_frame: bytes) -> bool:
+    """A transport that sends nothing but what it asks for."""
+    return False
+
+
 def _anything(_kind: OperationType) -> None:
     """A transport that carries every kind of operation."""
 
@@ -50,6 +58,7 @@ class Started:
     bill: Bill
     request_id: str
     repeat: Repeat | None = None
+    identity: Hashable = None
 
     @property
     def is_subscription(self) -> bool:
@@ -87,6 +96,7 @@ class Graph:
         self._contexts = contexts
         self._playground = playground
         self._seconds = execution_seconds
+        self._groups = Groups()
 
     def require_key(self, key: str | None) -> None:
         """Turn away who has no key before anything of theirs is read; a playground looks first what it is.
@@ -141,7 +151,11 @@ class Graph:
         repeat = None
         if idempotency_key is not None and operation.kind is OperationType.MUTATION:
             repeat = repeat_of(idempotency_key, call)
-        return Started(operation, executor, bill, request_id, repeat)
+        identity = None
+        if operation.kind is OperationType.SUBSCRIPTION:
+            executor.root_value = self._groups  # tells streams that they may be shared
+            identity = sharing.identity(call, document.node, viewer)
+        return Started(operation, executor, bill, request_id, repeat, identity)
 
     def _document(self, text: str, viewer: Viewer | None) -> Document:
         if self._documents.knows(text):
@@ -166,10 +180,15 @@ class Graph:
         answer["extensions"] = {"cost": cost}
         return answer
 
-    async def events(self, started: Started) -> AsyncGenerator[dict[str, Any], None]:
-        """The events of a subscription, each executed with a context of its own.
+    async def events(self, started: Started, push: Push = _never) -> AsyncGenerator[bytes, None]:
+        """The events of a subscription as JSON, each executed with a context of its own, and once for all
+        subscriptions that are the same operation.
 
         Close it (aclosing) where it is used: what it reads from is closed with it, at once.
+
+        Args:
+            started: the subscription.
+            push: sends an event at once, or says that it cannot; then it comes from here.
 
         Raises:
             TimedOut: one event took longer than the time limit.
@@ -177,15 +196,18 @@ class Graph:
         source = await self._source(started.executor)
         self._budget.settle(started.bill, started.bill.requested)
         if isinstance(source, ExecutionResult):
-            yield _answer(source, started.request_id)
+            yield _encode(_answer(source, started.request_id))
             return
-        context: Context = started.executor.context_value
-        async with aclosing(source) as payloads:  # type: ignore[type-var]  # Strawberry's streams are generators
-            async for payload in payloads:
-                _heed_cancellation()
-                event = started.executor.build_per_event_executor(payload)
-                event.context_value = context.fork()
-                yield _answer(await self._limited(event.execute_operation, False), started.request_id)
+
+        async def show(payload: Any) -> bytes:
+            _heed_cancellation()
+            event = started.executor.build_per_event_executor(payload)
+            event.context_value = started.executor.context_value.fork()
+            return _encode(_answer(await self._limited(event.execute_operation, False), started.request_id))
+
+        async with aclosing(self._groups.frames(source, show, started.identity, push)) as events:
+            async for event in events:
+                yield event
 
     async def _once(self, started: Started, repeat: Repeat, viewer: Viewer) -> ExecutionResult:
         try:
@@ -202,7 +224,7 @@ class Graph:
             await self._idempotency.end(run, whole=whole)
         return result
 
-    async def _source(self, executor: Executor[Any]) -> AsyncIterable[Any] | ExecutionResult:
+    async def _source(self, executor: Executor[Any]) -> AsyncGenerator[Any, None] | ExecutionResult:
         try:
             async with asyncio.timeout(self._seconds):
                 source = create_source_event_stream(executor)

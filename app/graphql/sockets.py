@@ -14,6 +14,7 @@ import msgspec
 from app.graphql import auth, failures, payloads
 from app.graphql.auth import Authentication
 from app.graphql.operations import Graph
+from app.graphql.wires import Closed, Gone, Wire
 from app.tasks import end, first_of
 from domain.access import Viewer
 from domain.errors import ApiError, BadRequest, Lagged, LimitExceeded
@@ -49,19 +50,6 @@ class Counts:
     refused: int = 0
 
 
-class Closed(Exception):
-    """The socket is to be closed, with a code of the protocol."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
-
-
-class Gone(Exception):
-    """The client is gone: there is nobody left to tell anything."""
-
-
 @dataclass(frozen=True, slots=True)
 class Shared:
     """What all sockets of a process share.
@@ -91,15 +79,15 @@ class Socket:
     Args:
         shared: what all sockets of this process share.
         receive: the ASGI channel of the connection.
-        send: the other one.
+        wire: sends to it.
         key: the key in the handshake's header, or None.
     """
 
-    def __init__(self, shared: Shared, receive: Any, send: Any, key: str | None) -> None:
+    def __init__(self, shared: Shared, receive: Any, wire: Wire, key: str | None) -> None:
         self._shared = shared
         self._limits = shared.limits
         self._receive = receive
-        self._channel = send
+        self._wire = wire
         self._key = key
         self._viewer: Viewer | None = None
         self._init_received = False
@@ -107,7 +95,6 @@ class Socket:
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._one = asyncio.Lock()
         self._messages = float(self._limits.messages)
         self._at = time.monotonic()
 
@@ -129,7 +116,7 @@ class Socket:
             if self._viewer is not None:
                 self._forget(self._viewer)
         if why is not None:
-            await self._close(why)
+            await self._wire.close(why)
 
     def _forget(self, viewer: Viewer) -> None:
         self._shared.per_key[viewer.key_id] -= 1
@@ -164,7 +151,7 @@ class Socket:
         if kind == "connection_init":
             await self._init(message.get("payload"))
         elif kind == "ping":
-            await self._send({"type": "pong"})
+            await self._wire.say({"type": "pong"})
         elif kind == "subscribe":
             await self._subscribe(message)
         elif kind == "complete":
@@ -191,7 +178,7 @@ class Socket:
         self._shared.per_key[viewer.key_id] += 1
         self._viewer = viewer
         self._acknowledged.set()
-        await self._send({"type": "connection_ack"})
+        await self._wire.say({"type": "connection_ack"})
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
         if self._viewer is None:
@@ -241,17 +228,17 @@ class Socket:
         graph = self._shared.graph
         started = await graph.start(call, viewer, request_id)
         if started.is_subscription:
-            async with aclosing(graph.events(started)) as events:
+            async with aclosing(graph.events(started, self._wire.pushing(name))) as events:
                 async for event in events:
-                    await self._send({"id": name, "type": "next", "payload": event})
+                    await self._wire.next(name, event)
         else:
             answer = await graph.answer(started)
-            await self._send({"id": name, "type": "next", "payload": answer})
+            await self._wire.next(name, _encode(answer))
         self._operations.pop(name, None)
-        await self._send({"id": name, "type": "complete"})
+        await self._wire.say({"id": name, "type": "complete"})
 
     async def _refuse(self, name: str, error: Exception, request_id: str) -> None:
-        await self._send({"id": name, "type": "error", "payload": failures.thrown(error, request_id)})
+        await self._wire.say({"id": name, "type": "error", "payload": failures.thrown(error, request_id)})
 
     async def _watch_key(self) -> None:
         try:
@@ -267,23 +254,3 @@ class Socket:
     async def _until_drained(self) -> None:
         await self._shared.draining.wait()
         raise Closed(1012, "Service restart")
-
-    async def _send(self, message: dict[str, Any]) -> None:
-        text = _encode(message).decode()
-        try:
-            async with asyncio.timeout(self._limits.send_seconds), self._one:
-                await self._channel({"type": "websocket.send", "text": text})
-        except TimeoutError as error:
-            raise Closed(4008, "The client does not read") from error
-        except OSError as error:  # what uvicorn raises when the connection is lost
-            raise Gone from error
-
-    async def _close(self, end: Closed) -> None:
-        reason = end.reason.encode()[:120].decode(
-            errors="ignore"
-        )  # a close frame holds 123 bytes (RFC 6455, 5.5)
-        with contextlib.suppress(
-            TimeoutError, OSError
-        ):  # the client is gone or does not read: the connection just ends
-            async with asyncio.timeout(1):
-                await self._channel({"type": "websocket.close", "code": end.code, "reason": reason})

@@ -112,16 +112,16 @@ class Streams:
         try:
             async with aclosing(self._answers(started)) as answered:
                 async for answer in answered:
-                    await wire.write(_next(_encode(answer)))
+                    await wire.write(_next(answer))
         except Stalled:
             raise
         except Exception as error:  # noqa: BLE001 - the rim: what broke the stream is told in it, masked where unknown
             errors = failures.thrown(error, started.request_id)
             await wire.write(_next(_encode({"errors": errors})))
 
-    async def _answers(self, started: Started) -> AsyncGenerator[dict[str, Any], None]:
+    async def _answers(self, started: Started) -> AsyncGenerator[bytes, None]:
         if not started.is_subscription:
-            yield await self._graph.answer(started)
+            yield _encode(await self._graph.answer(started))
             return
         async with aclosing(self._graph.events(started)) as events:
             async for event in events:

@@ -12,6 +12,7 @@ from app.graphql.auth import Authentication
 from app.graphql.operations import Graph
 from app.graphql.origins import Origins
 from app.graphql.sockets import Limits, Shared, Socket
+from app.graphql.wires import Wire
 from domain.errors import ApiError, BadRequest
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -64,7 +65,8 @@ class WebSockets:
             return
         self.shared.counts.open += 1
         try:
-            await Socket(self.shared, receive, send, key).run()
+            wire = Wire(scope, send, self.shared.limits.send_seconds)
+            await Socket(self.shared, receive, wire, key).run()
         finally:
             self.shared.counts.open -= 1
 

@@ -20,6 +20,7 @@ from app.api import Api
 from app.entrances import Work
 from app.graphql import sockets
 from app.graphql.limits import Buckets
+from app.pushing import PushingProtocol
 from app.settings import Settings
 from domain.access import Viewer
 from storage import mongo, redis
@@ -148,7 +149,7 @@ async def listening_on(application: Any) -> AsyncIterator[tuple[int, uvicorn.Ser
         uvicorn.Config(
             application,
             http="httptools",
-            ws="websockets-sansio",
+            ws=PushingProtocol,
             ws_max_size=64 * 1024,
             ws_per_message_deflate=False,
             lifespan="off",

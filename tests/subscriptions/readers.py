@@ -11,6 +11,7 @@ from domain.feeds import Batch
 from domain.visits import VisitRecord
 from storage.announcements import Announcements
 from storage.ledgers import Ledger
+from subscriptions.subscribers import Subscriber
 from tests.delivery.workers import stretch, visit
 
 WORKSPACE = visit().workspace_id
@@ -37,6 +38,13 @@ class Reader:
         async with asyncio.timeout(seconds):
             while len(self.clicks) < count:
                 await self.next()
+
+
+def the_subscriber(opened: Services) -> Subscriber:
+    """The only subscriber of the workspace's feed."""
+    wants = opened.click_feed.hub._viewed[WORKSPACE].wants
+    ((subscriber,),) = wants._subscribers.values()
+    return subscriber
 
 
 @asynccontextmanager

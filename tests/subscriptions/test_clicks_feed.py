@@ -20,7 +20,7 @@ from storage.ledgers import Ledger
 from subscriptions.replay import ClickFeeds
 from subscriptions.subscribers import Subscriber
 from tests.delivery.workers import entries, new_id, visit
-from tests.subscriptions.readers import WORKSPACE, commit, reading
+from tests.subscriptions.readers import WORKSPACE, commit, reading, the_subscriber
 
 
 async def test_the_first_frame_comes_at_once_and_a_click_follows(opened: Services, ledger: Ledger) -> None:
@@ -166,8 +166,7 @@ async def test_a_slow_reader_is_told_and_let_go(opened: Services, ledger: Ledger
         await reader.next()
         clicks = await commit(opened, ledger, [visit()] * 60)
         await reader.next()
-        (subscriber,) = opened.click_feed.hub._viewed[WORKSPACE].listeners
-        assert isinstance(subscriber, Subscriber)
+        subscriber = the_subscriber(opened)
         for _ in range(2):
             clicks += await commit(opened, ledger, [visit()] * 900)
         await until(lambda: subscriber.missed > 0)
@@ -202,7 +201,7 @@ def test_what_may_wait_is_below_a_mebibyte(destination: str) -> None:
     try:
         before, most = tracemalloc.get_traced_memory()[0], 0
         while not subscriber.missed:
-            subscriber.offer(0, msgspec.msgpack.decode(message, type=ClicksCommitted).clicks[:20])
+            subscriber.offer(msgspec.msgpack.decode(message, type=ClicksCommitted).clicks[:20])
             most = max(most, tracemalloc.get_traced_memory()[0] - before)
     finally:
         tracemalloc.stop()

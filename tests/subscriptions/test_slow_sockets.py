@@ -17,10 +17,11 @@ from domain import keys
 from domain.access import Scope
 from domain.keys import ApiKey
 from storage.ledgers import Ledger
+from subscriptions.shared import Member
 from subscriptions.subscribers import Subscriber
 from tests.delivery.workers import new_id, visit
 from tests.protocols.conftest import closing, hear, listening_on, say
-from tests.subscriptions.readers import WORKSPACE, commit
+from tests.subscriptions.readers import WORKSPACE, commit, the_subscriber
 from tests.subscriptions.test_clicks_feed import until
 
 FEED = """subscription ($after: String) {
@@ -64,8 +65,15 @@ async def subscribed(port: int, secret: str, after: str | None = None) -> AsyncI
         yield opened
 
 
-def offered(subscriber: Subscriber, seq: int) -> bool:
-    return subscriber._offered.get(0) == seq
+def taken(subscriber: Subscriber, seq: int) -> bool:
+    return subscriber.place.get(0) == seq
+
+
+def the_member(served: api.Api) -> Member:
+    """The only member of the only group."""
+    (group,) = served.graph._groups._groups.values()
+    (member,) = group._members
+    return member
 
 
 def seen(batch: dict[str, Any]) -> Iterator[str]:
@@ -85,15 +93,16 @@ async def test_a_socket_that_lags_is_told_and_closed_with_4008(
     """RT-10: one gap LAGGED with resumeFrom, then 4008; from there on exactly what was missed."""
     ids: list[str] = []
     got: list[str] = []
-    async with listening_on(api.over(opened).application) as (port, _):
+    served = api.over(opened)
+    async with listening_on(served.application) as (port, _):
         async with subscribed(port, secret) as reader:
             await next_batch(reader)
-            (subscriber,) = opened.click_feed.hub._viewed[WORKSPACE].listeners
-            assert isinstance(subscriber, Subscriber)
-            while not subscriber.missed:
+            await until(lambda: bool(served.graph._groups._groups))
+            subscriber, member = the_subscriber(opened), the_member(served)
+            while not member.missed:
                 clicks = await commit(opened, ledger, [visit(destination=LONG)] * 100)
                 ids += [click.id for click in clicks]
-                await until(partial(offered, subscriber, len(ids)))
+                await until(partial(taken, subscriber, len(ids)))
             batch = await next_batch(reader)
             while batch["gap"] is None:
                 got += seen(batch)
