@@ -16,6 +16,8 @@ WAITING_CLICKS: Final = 2 * MAX_CLICKS
 """What may wait before the ledger does: readers should never have to read many more."""
 LAG_SECONDS: Final = 10.0
 """A feed whose roll-ups lag and have not moved for so long is nobody's: its worker is gone."""
+MESSAGE_CHARACTERS: Final = 500
+"""MongoDB's errors may quote a whole batch."""
 READ_CLICKS: Final = 10_000
 """Clicks that are read from the ledger together."""
 
@@ -62,29 +64,41 @@ class Folding:
             except Moved as moved:
                 _log.info("another worker folds as well, what it leaves is caught up with: %s", moved)
             except Unavailable as error:
-                self._counts.folds_failed += 1
-                _log.warning("clicks are not folded, readers read them one by one: %s", error)
+                self._fail("clicks are not folded, readers read them one by one: %s", error)
+            except Exception as error:  # noqa: BLE001 - the rim: the ledger keeps the clicks, and must go on
+                self._fail("clicks could not be folded, it is tried again: %s", error)
 
     async def fold(self) -> None:
         """Fold everything that is waiting. What fails is caught up with from the ledger later on."""
         self._due.clear()
         while self._waiting:
-            name = next(iter(self._waiting))
-            fold = self._waiting.pop(name)
+            pieces = self._next()
             try:
-                await self._commit(name[0], fold)
+                await self._commit(pieces)
             finally:
-                self._clicks -= fold.clicks
+                self._clicks -= sum(fold.clicks for _, fold in pieces)
                 if self._clicks < WAITING_CLICKS:
                     self._room.set()
+            self._counts.clicks_folded += sum(fold.clicks for _, fold in pieces)
 
-    async def _commit(self, workspace_id: str, fold: Fold) -> None:
+    def _next(self) -> list[tuple[str, Fold]]:
+        """Stretches of feeds that wait, of about MAX_CLICKS together."""
+        pieces: list[tuple[str, Fold]] = []
+        clicks = 0
+        while self._waiting and clicks < MAX_CLICKS:
+            name = next(iter(self._waiting))
+            fold = self._waiting.pop(name)
+            clicks += fold.clicks
+            pieces.append((name[0], fold))
+        return pieces
+
+    async def _commit(self, pieces: list[tuple[str, Fold]]) -> None:
         try:
-            await self._folds.commit(workspace_id, fold)
+            await self._folds.commit_all(pieces)
         except Moved:
-            await self._catch_up_with(workspace_id, fold.slot, fold.after)
-            await self._folds.commit(workspace_id, fold)
-        self._counts.clicks_folded += fold.clicks
+            for workspace_id, fold in pieces:
+                await self._catch_up_with(workspace_id, fold.slot, fold.after)
+                await self._folds.commit(workspace_id, fold)
 
     async def _catch_up(self) -> None:
         """Fold what nobody else does: clicks of workers that are gone, or from before there were roll-ups."""
@@ -115,3 +129,7 @@ class Folding:
                 await self._due.wait()
         except TimeoutError:
             return
+
+    def _fail(self, message: str, error: Exception) -> None:
+        self._counts.folds_failed += 1
+        _log.warning(message, str(error)[:MESSAGE_CHARACTERS])

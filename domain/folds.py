@@ -67,6 +67,10 @@ class Folds(Protocol):
         """Fold, in one transaction; once that has happened doing it again changes nothing. Raises Moved."""
         ...
 
+    async def commit_all(self, pieces: Sequence[tuple[str, "Fold"]]) -> None:
+        """The same for stretches of many feeds, by workspace: all of them or none. Raises Moved."""
+        ...
+
     async def lagging(self) -> Sequence[Lag]:
         """Every feed of every workspace whose roll-ups lag."""
         ...

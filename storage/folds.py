@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from pymongo import InsertOne, ReplaceOne
+from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from domain import folds, rollups
 from domain.clicks import Click
 from domain.dimensions import Dimension
 from domain.folds import Fold, Lag, Moved, Tallies
-from domain.rollups import HOURS, WHOLE_DAY, Group, Key, Scope
+from domain.rollups import HOURS, WHOLE_DAY, Group, Key
 from storage import codec, mongo
 from storage import rollups as readers
 
@@ -26,8 +26,8 @@ _LINK: Final = rollups.FIELDS[Dimension.LINK]
 
 Additions = Mapping[str, Mapping[int, Mapping[str, int]]]
 """What a document gets: by field, by hour."""
-Daily = dict[tuple[Scope, int], dict[int, Mapping[str, int]]]
-"""What scopes get on a day (its first hour), by hour of the day."""
+Daily = dict[tuple[bytes, int, int], dict[int, Mapping[str, int]]]
+"""What a scope (its digest) gets on a day (its first hour) in a slot, by hour of the day."""
 
 
 class Folds:
@@ -38,21 +38,27 @@ class Folds:
         self._outgrown: set[bytes] = set()
 
     async def commit(self, workspace_id: str, fold: Fold) -> None:
+        """Fold one stretch; see commit_all."""
+        await self.commit_all([(workspace_id, fold)])
+
+    async def commit_all(self, pieces: Sequence[tuple[str, Fold]]) -> None:
         """Fold, in one transaction; once that has happened doing it again changes nothing.
 
+        Args:
+            pieces: workspaces and what to fold of their feeds, at most one stretch of each feed.
+
         Raises:
-            Moved: the roll-ups of this feed do not end where the fold begins.
+            Moved: the roll-ups of a feed do not end where its fold begins; nothing is folded.
             Unavailable: MongoDB did not answer; whether it has happened shows when it is tried again.
         """
 
         async def work(session: AsyncClientSession) -> None:
-            if await self._advance(workspace_id, fold, session):
-                await self._store(workspace_id, fold, session)
+            await self._store(await self._advance(pieces, session), session)
 
         try:
             await mongo.transaction(self._database, work, seconds=_SECONDS)
-        except DuplicateKeyError as error:
-            raise Moved(f"feed {workspace_id}/{fold.slot} is being folded by another worker") from error
+        except (DuplicateKeyError, BulkWriteError) as error:
+            raise Moved("another worker folds the same feeds at this moment") from error
 
     async def lagging(self) -> list[Lag]:
         """Every feed of every workspace whose roll-ups lag."""
@@ -69,34 +75,49 @@ class Folds:
             documents = await self._database.clicks.find(query).sort("seq", 1).limit(limit).to_list()
         return [codec.to_value(document, Click) for document in documents]
 
-    async def _advance(self, workspace_id: str, fold: Fold, session: AsyncClientSession) -> bool:
-        """Take the stretch; false when it was folded before. Two who take it at once conflict."""
+    async def _advance(
+        self, pieces: Sequence[tuple[str, Fold]], session: AsyncClientSession
+    ) -> Sequence[tuple[str, Fold]]:
+        """Take the stretches but those that were folded before. Two who take one at once conflict."""
         ends = self._database.folded
-        name = f"{workspace_id}/{fold.slot}"
-        found = await ends.find_one({"_id": name}, session=session)
-        seq = 0 if found is None else found["seq"]
-        if seq == fold.upto:
-            return False
-        if seq != fold.after:
-            raise Moved(f"the roll-ups of {name} end at {seq}, not at {fold.after}")
-        change = {"$set": {"seq": fold.upto, "workspace_id": workspace_id}}
-        await ends.update_one({"_id": name}, change, upsert=True, session=session)
-        return True
+        names = [f"{workspace_id}/{fold.slot}" for workspace_id, fold in pieces]
+        found = await ends.find({"_id": {"$in": names}}, session=session).to_list()
+        seqs = {document["_id"]: document["seq"] for document in found}
+        taken = []
+        for name, (workspace_id, fold) in zip(names, pieces, strict=True):
+            seq = seqs.get(name, 0)
+            if seq not in (fold.after, fold.upto):
+                raise Moved(f"the roll-ups of {name} end at {seq}, not at {fold.after}")
+            if seq != fold.upto:
+                taken.append((workspace_id, fold))
+        writes = [
+            UpdateOne(
+                {"_id": f"{workspace_id}/{fold.slot}"},
+                {"$set": {"seq": fold.upto, "workspace_id": workspace_id}},
+                upsert=True,
+            )
+            for workspace_id, fold in taken
+        ]
+        if writes:
+            await ends.bulk_write(writes, session=session)
+        return taken
 
-    async def _store(self, workspace_id: str, fold: Fold, session: AsyncClientSession) -> None:
+    async def _store(self, pieces: Sequence[tuple[str, Fold]], session: AsyncClientSession) -> None:
         daily: Daily = {}
-        for scope, hour, tally in fold.tallies():
-            daily.setdefault((scope, hour - hour % HOURS), {})[hour % HOURS] = tally
-        await asyncio.sleep(0)
+        for workspace_id, fold in pieces:
+            for counted, hour, tally in fold.tallies():
+                scope = rollups.digest(workspace_id, counted)
+                daily.setdefault((scope, hour - hour % HOURS, fold.slot), {})[hour % HOURS] = tally
+            await asyncio.sleep(0)
         small: dict[bytes, Additions] = {}
         large: dict[bytes, Additions] = {}
-        keys = {each: _key(workspace_id, each[0], Group.SMALL, each[1], fold.slot) for each in daily}
+        keys = {each: Key(each[0], Group.SMALL, each[1], 0, each[2]).packed() for each in daily}
         kept = await self._kept((key for key in keys.values() if key not in self._outgrown), session)
-        for (scope, day), hours in daily.items():
-            key = keys[scope, day]
+        for (scope, day, slot), hours in daily.items():
+            key = keys[scope, day, slot]
             if key in self._outgrown or _bytes(kept.get(key)) + folds.size(hours) > folds.SMALL_BYTES:
                 self._remember(key)
-                large.update(_split(rollups.digest(workspace_id, scope), day, hours, fold.slot))
+                large.update(_split(scope, day, hours, slot))
             else:
                 small[key] = {rollups.ALL: hours}
         await self._write(small, kept, session)
@@ -107,7 +128,7 @@ class Folds:
         if not wanted:
             return {}
         found = self._database.rollups.find({"_id": {"$in": wanted}}, session=session, batch_size=100_000)
-        return {document["_id"]: document async for document in found}
+        return {document["_id"]: document for document in await found.to_list()}
 
     async def _write(
         self,
@@ -150,10 +171,6 @@ def _split(
     for hour, tallies in apart.items():
         take(Group.HOUR, Group.HOUR_LINKS, day + hour, hour, tallies)
     return found
-
-
-def _key(workspace_id: str, scope: Scope, group: Group, bucket: int, slot: int) -> bytes:
-    return Key(rollups.digest(workspace_id, scope), group, bucket, 0, slot).packed()
 
 
 def _bytes(document: mongo.Document | None) -> int:

@@ -10,10 +10,15 @@ from pymongo.read_concern import ReadConcern
 from domain import folds, rollups
 from domain.clicks import Click
 from domain.dimensions import Dimension
+from domain.errors import Unavailable
 from domain.folds import Lag
 from domain.rollups import HOURS, WHOLE_DAY, Asked, Group, Key, ScopeKind, Table
 from storage import codec, mongo
 
+MAX_TAIL: Final = 250_000
+"""Clicks behind the ends of the roll-ups that are read one by one. More wait only while those are folded that
+came before there were roll-ups, or where no worker runs that could."""
+_TAIL_SECONDS: Final = 30
 _ATTEMPTS: Final = 5
 _SNAPSHOT_UNAVAILABLE: Final = 246
 """The collection was made or its indexes were built a moment ago: the next snapshot has it."""
@@ -129,6 +134,11 @@ class Rollups:
             key = rollups.unpacked(document["_id"])
             for question in of_scopes[key.scope]:
                 question.take(key, document)
+        if sum(each.head - each.folded for each in lags) > MAX_TAIL:
+            raise Unavailable(
+                "The figures are still being made of clicks that came before; try again in a while.",
+                retry_after_seconds=_TAIL_SECONDS,
+            )
         if lags:
             clicks = await self._tail(workspace_id, lags, wanted, session)
             for scope, hour, tally in folds.counted(clicks).tallies():

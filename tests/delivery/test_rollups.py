@@ -18,6 +18,7 @@ from domain import folds, journals, rollups
 from domain.attributes import Scalar
 from domain.clicks import Click, ClickKind, ClicksCommitted
 from domain.dimensions import Dimension
+from domain.errors import Unavailable
 from domain.folds import Fold, Moved
 from domain.rollups import (
     ATTRIBUTE_MARK,
@@ -32,6 +33,7 @@ from domain.rollups import (
 )
 from domain.utm import Utm
 from domain.visits import Belonging, Outcome, Purpose, VisitRecord
+from storage import rollups as readers
 from storage.folds import Folds
 from storage.ledgers import Ledger
 from storage.rollups import Rollups
@@ -216,6 +218,42 @@ async def test_a_fold_that_begins_elsewhere_is_refused(opened: Services, ledger:
     assert await opened.database.folded.find({}).to_list() == [
         {"_id": f"{WORKSPACE_ID}/0", "workspace_id": WORKSPACE_ID, "seq": 5}
     ]
+
+
+async def test_feeds_of_many_workspaces_are_folded_together(opened: Services, ledger: Ledger) -> None:
+    """One transaction for all that waits: together or, where somebody else has folded one, each by itself."""
+    workspaces = [new_id("ws") for _ in range(5)]
+    piece = stretch(*(visit(workspace_id=each, country="DE") for each in workspaces * 2))
+    await ledger.offset_of(piece.journal_id)
+    committed_by = await ledger.commit(piece, 0)
+    first = committed_by[workspaces[0]]
+    await Folds(opened.database).commit(workspaces[0], fold_of(first.clicks[:1]))
+    worker = Folding(Folds(opened.database), Counts())
+    for workspace_id, each in committed_by.items():
+        await worker.put(workspace_id, each)
+    with pytest.raises(Moved):
+        await worker.fold()  # the first one was overtaken
+    for _ in range(2):
+        worker._looked_at = float("-inf")
+        await worker._catch_up()
+    ends = {each["workspace_id"]: each["seq"] async for each in opened.database.folded.find({})}
+    assert ends == dict.fromkeys(workspaces, 2)
+
+
+async def test_a_long_tail_is_not_read_one_by_one(
+    opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an upgrade the clicks of years are folded first: a question must not read all of them."""
+    monkeypatch.setattr(readers, "MAX_TAIL", 5)
+    await committed(ledger, *(visit() for _ in range(6)))
+    hour = visit().at_ms // rollups.HOUR_MS
+    asked = [Asked(WORKSPACE, TIME, hour - 1, hour + 1)]
+    with pytest.raises(Unavailable) as refused:
+        await Rollups(opened.database).read(WORKSPACE_ID, asked)
+    assert refused.value.retry_after_seconds == 30
+    await fold_all(opened)
+    (found,) = await Rollups(opened.database).read(WORKSPACE_ID, asked)
+    assert rollups.total(found.values())[0] == 6
 
 
 async def test_what_a_worker_left_behind_is_folded(

@@ -12,12 +12,14 @@ import pytest
 
 from app.services import Services
 from delivery.journals import Journal as ShippedJournal
-from domain import ids, instants, journals
+from domain import ids, instants, journals, rollups
 from domain.journals import HEADER, SEGMENT_BYTES
+from domain.rollups import TIME, WORKSPACE, Asked, Scope, ScopeKind
 from redirect.journal import Journal
 from storage.journals import Journals
 from storage.ledgers import Ledger
-from tests.delivery.workers import Worker, journal, visit
+from storage.rollups import Rollups
+from tests.delivery.workers import LINK, Worker, journal, visit
 
 
 def folder_of(opened: Services, writer: Journal) -> Path:
@@ -245,8 +247,23 @@ async def test_workers_killed_at_any_moment_lose_and_double_nothing(opened: Serv
     writer.close()
 
 
+async def check_the_rollups(opened: Services, written: int) -> None:
+    hour = visit().at_ms // rollups.HOUR_MS
+    asked = [Asked(scope, TIME, hour - 24, hour + 1) for scope in (WORKSPACE, Scope(ScopeKind.LINK, LINK))]
+    async with asyncio.timeout(30):
+        while True:  # a snapshot has what no election can take back: a moment later than the latest
+            answers = await Rollups(opened.database).read(visit().workspace_id, asked)
+            if [rollups.total(each.values()) for each in answers] == [[written, 40]] * 2:
+                return
+
+
 async def check_the_books(opened: Services, written: int) -> None:
-    """Clicks, figures and feeds agree to the last one."""
+    """Clicks, figures, roll-ups and feeds agree to the last one, and the roll-ups get all of them."""
+    await check_the_rollups(opened, written)
+    async with asyncio.timeout(30):
+        while sum([each["seq"] async for each in opened.database.folded.find({})]) < written:
+            await asyncio.sleep(0.05)  # another process folds them: there is no event to await
+    await check_the_rollups(opened, written)
     assert await stored(opened) == written
     rows = await opened.database.stats.find({}).to_list()
     assert sum(row["kinds"]["HUMAN"] for row in rows) == written

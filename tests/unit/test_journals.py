@@ -1,11 +1,12 @@
 """The journal's format: what is written is read, and nothing else."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import ids, journals
-from domain.visits import Outcome, Purpose, VisitRecord
+from domain.visits import Belonging, Outcome, Purpose, VisitRecord
 
 JOURNAL = "01kaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -30,6 +31,20 @@ def test_records_survive(agent: str, at_ms: int, visitor: bytes) -> None:
         tags=("x", "y"),
     )
     assert journals.decode(journals.encode(record)) == record
+
+
+def test_old_and_new_records_are_read() -> None:
+    """OP-04: journals outlive deployments; what a record lacks is as if its link did not have it."""
+    belonging = Belonging("cmp_1", "tpl_1", (("segment", "smb"), ("seats", 5), ("beta", True)))
+    record = VisitRecord(
+        1, "ws_01", "lnk_01", 7, None, Outcome.EXPIRED, slug="x", belonging=journals.belonging(belonging)
+    )
+    fields = msgspec.msgpack.decode(journals.encode(record))
+    old = journals.decode(msgspec.msgpack.encode(fields[:-1]))
+    newer = journals.decode(msgspec.msgpack.encode([*fields, "of a later version"]))
+    assert (journals.belonging_of(old), journals.belonging_of(newer)) == (Belonging(), belonging)
+    assert [type(value) for _, value in journals.belonging_of(newer).attributes] == [str, int, bool]
+    assert (old.slug, newer.slug) == ("x", "x")
 
 
 def test_frames_end_where_writing_has_got_to() -> None:
