@@ -71,6 +71,9 @@ class Link(Node):
         description="Where paused, expired, full and archived links send people; null: a page says so."
     )
     has_password: bool = strawberry.field(description="Whether visitors have to know a password.")
+    template_version: int | None = strawberry.field(
+        description="The version of `template` that made it, or last changed it; null: no template did."
+    )
     version: int = strawberry.field(description="Counts the changes from 1; give it to updates to lock.")
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
@@ -170,6 +173,7 @@ class Link(Node):
             has_password=link.password is not None,
             campaign_id=link.campaign_id,
             source=link,
+            template_version=None if link.origin is None else link.origin.template_version,
             version=link.version,
             created_at=DateTime(instants.written(link.created_at)),
             updated_at=DateTime(instants.written(link.updated_at)),

@@ -22,7 +22,7 @@ mutation ($input: UpdateTemplateInput!, $apply: Boolean = true) {
 """
 LINKS = """
 query ($id: ID!) { template(id: $id) { links(first: 250) { nodes {
-  id version slug destination title tags attributes utm { source medium campaign content } expiresAt createdAt
+  id version templateVersion slug destination title tags attributes utm { source medium campaign content } expiresAt createdAt
   rules { name destination } campaign { id } revisions(first: 1) { nodes { actor } }
 } } } }
 """
@@ -92,6 +92,7 @@ async def test_links_are_rendered_again_from_their_own_values(api: Api) -> None:
     assert [each["createdAt"] for each in (first, second)] == [each["createdAt"] for each in before]
     assert first["expiresAt"] > before[0]["expiresAt"]
     assert first["revisions"]["nodes"][0]["actor"] == answer["bulkJob"]["id"]
+    assert (before[0]["templateVersion"], first["templateVersion"]) == (1, 2)
 
 
 async def test_without_it_links_stay_as_they_are(api: Api) -> None:
