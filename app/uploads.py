@@ -133,37 +133,36 @@ class Uploads:
     async def _received(
         self, call: Call, kind: UploadFormat, make_reader: Callable[[], Reader]
     ) -> dict[str, Any]:
-        arrival = _Arrival(
-            Upload(
-                id=self._ids.new("upl"),
-                workspace_id=call.viewer.workspace_id,
-                format=kind,
-                rows=0,
-                chunks=0,
-                created_at=self._clock(),
-                expires_at=self._clock() + ARRIVING,
-            ),
-            make_reader(),
-            self._store,
-            self._max_rows,
-        )
+        arriving = self._arriving(call.viewer.workspace_id, kind)
+        arrival = _Arrival(arriving, make_reader(), self._store, self._max_rows)
         try:
-            async with aclosing(self._pieces(call)) as pieces:
-                async for piece in pieces:
-                    for start in range(0, len(piece), SLICE_BYTES):
-                        await arrival.take(piece[start : start + SLICE_BYTES])
-                        await asyncio.sleep(0)
+            await self._take(call, arrival)
             upload = await arrival.end(self._clock())
         except BaseException:
             with suppress(Unavailable):  # then they expire by themselves
-                await self._store.remove(call.viewer.workspace_id, arrival.upload.id)
+                await self._store.remove(call.viewer.workspace_id, arriving.id)
             raise
-        return {
-            "id": upload.id,
-            "rows": upload.rows,
-            "unfit": arrival.unfit,
-            **({"columns": upload.columns} if upload.columns else {}),
-        }
+        columns = {"columns": upload.columns} if upload.columns else {}
+        return {"id": upload.id, "rows": upload.rows, "unfit": arrival.unfit, **columns}
+
+    def _arriving(self, workspace_id: str, kind: UploadFormat) -> Upload:
+        now = self._clock()
+        return Upload(
+            id=self._ids.new("upl"),
+            workspace_id=workspace_id,
+            format=kind,
+            rows=0,
+            chunks=0,
+            created_at=now,
+            expires_at=now + ARRIVING,
+        )
+
+    async def _take(self, call: Call, arrival: "_Arrival") -> None:
+        async with aclosing(self._pieces(call)) as pieces:
+            async for piece in pieces:
+                for start in range(0, len(piece), SLICE_BYTES):
+                    await arrival.take(piece[start : start + SLICE_BYTES])
+                    await asyncio.sleep(0)
 
     async def _check_room(self, workspace_id: str) -> None:
         if await self._store.count(workspace_id, limit=self._max_waiting) >= self._max_waiting:

@@ -75,13 +75,13 @@ class LinkRows:
         creations.refuse_twins(made, spares, bench, first=rows.first)
         return Chunk(
             made=[
-                New(rows.first + place, link, spare)
-                for place, (link, spare) in enumerate(zip(made, spares, strict=True))
+                New(row, link, spare)
+                for row, (link, spare) in enumerate(zip(made, spares, strict=True), rows.first)
                 if isinstance(link, Link)
             ],
             results=[
-                RowResult(rows.first + place, errors=link.errors)
-                for place, link in enumerate(made)
+                RowResult(row, errors=link.errors)
+                for row, link in enumerate(made, rows.first)
                 if isinstance(link, Rejected)
             ],
             cursor=number + 1,

@@ -80,16 +80,8 @@ async def pieces(
     size, waited, more = 0, 0.0, True
     while more:
         began = time.monotonic()
-        try:
-            async with asyncio.timeout(patience_seconds + size / bytes_per_second - waited):
-                message = await receive()
-        except TimeoutError as error:
-            raise TooSlow(
-                f"The body came in more slowly than {bytes_per_second:,} bytes a second."
-            ) from error
+        message = await _within(receive, patience_seconds + size / bytes_per_second - waited)
         waited += time.monotonic() - began
-        if message["type"] == "http.disconnect":
-            raise Disconnected
         piece, more = message.get("body", b""), message.get("more_body", False)
         size += len(piece)
         if size > max_bytes:
@@ -132,6 +124,17 @@ async def read(
     if not size:
         raise BadRequest('The body is empty: send JSON such as {"query": "{ viewer { scopes } }"}.')
     return b"".join(parts)
+
+
+async def _within(receive: Any, seconds: float) -> Any:
+    try:
+        async with asyncio.timeout(seconds):
+            message = await receive()
+    except TimeoutError as error:
+        raise TooSlow("The body comes in too slowly.") from error
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    return message
 
 
 def _check_length(headers: Mapping[bytes, bytes], max_bytes: int) -> None:
