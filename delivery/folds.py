@@ -44,7 +44,10 @@ class Folding:
         name = (workspace_id, committed.slot)
         fold = self._waiting.get(name)
         if fold is not None and fold.upto != committed.first - 1:
-            fold = None  # another worker had this slot in between; what it left out is caught up with
+            self._clicks -= (
+                fold.clicks
+            )  # another worker had this slot in between; all of it is caught up with
+            fold = None
         if fold is None:
             fold = self._waiting[name] = Fold(committed.slot, committed.first - 1)
         fold.add(committed)

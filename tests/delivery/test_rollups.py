@@ -261,11 +261,13 @@ async def test_what_a_worker_left_behind_is_folded(
 ) -> None:
     """CL-13: clicks of a worker that died before its fold, and of no worker at all, get into the roll-ups."""
     monkeypatch.setattr(folding, "LAG_SECONDS", 0.0)
-    await committed(ledger, *(visit() for _ in range(7)))
+    earlier = await committed(ledger, *(visit() for _ in range(7)))
     later = await committed(ledger, visit(), visit())
     worker = Folding(Folds(opened.database), Counts())
+    await worker.put(WORKSPACE_ID, ClicksCommitted(0, 1, 3, tuple(earlier[:3])))
     await worker.put(WORKSPACE_ID, ClicksCommitted(0, later[0].seq, later[-1].seq, tuple(later)))
     await worker.fold()
+    assert worker._clicks == 0
     assert [each["seq"] async for each in opened.database.folded.find({})] == [9]
     await committed(ledger, *(visit() for _ in range(4)), slot=1)
     await worker._catch_up()
