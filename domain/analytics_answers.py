@@ -14,6 +14,8 @@ from domain.rollups import Rollups, Table
 
 MAX_CLICKS: Final = 250_000
 """Clicks that the questions of one call may read one by one: about a second of the database's work."""
+MAX_ASKED: Final = 1_000
+"""Questions for roll-ups of one call: totals of so many links, or breakdowns of half as many."""
 MAX_READINGS: Final = 20
 """Times that they may go and read clicks."""
 
@@ -59,7 +61,13 @@ class Answers:
     async def tables(self, workspace_id: str, needs: Sequence[Need]) -> list[Table]:
         """The table of each need; raises LimitExceeded."""
         parts = [analytics_parts.part(need) for need in needs]
-        answers = await self._rollups.read(workspace_id, [asked for part in parts for asked in part.asked])
+        asked = [each for part in parts for each in part.asked]
+        if len(asked) > MAX_ASKED:
+            raise LimitExceeded(
+                f"The figures of this call need {len(asked):,} roll-ups; at most {MAX_ASKED:,} are possible. "
+                "Ask for fewer figures, or filter by fewer links."
+            )
+        answers = await self._rollups.read(workspace_id, asked)
         tables: list[Table] = []
         start = examined = 0
         for place, part in enumerate(parts):

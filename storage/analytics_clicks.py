@@ -40,12 +40,13 @@ class ClickCounts:
     """Counts clicks in the database; see domain.analytics_answers.ClickCounts."""
 
     def __init__(self, database: mongo.Database) -> None:
+        self._database = database
         self._clicks = database.clicks
 
     async def read(self, workspace_id: str, reading: Reading) -> dict[str, Table]:
         """A round trip for each period; raises LimitExceeded where they take the database too long."""
         rows: list[mongo.Document] = []
-        with clicks.bounded():
+        async with clicks.bounded(self._database):
             for period in reading.periods:
                 stages = _pipeline(workspace_id, reading, period)
                 rows += await (await self._clicks.aggregate(stages, hint=_index(reading.wanted))).to_list()

@@ -1,11 +1,11 @@
 """Clicks as lists and look-ups read them; they are written by storage/ledgers.py."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pymongo
-from pymongo.errors import ExecutionTimeout
+from pymongo.errors import PyMongoError
 
 from domain import ids
 from domain.click_filters import ClickFilter
@@ -18,12 +18,14 @@ from storage import codec, mongo
 
 SECONDS: Final = 2.0
 """How long the database may read clicks for one question."""
+_PING_SECONDS: Final = 0.5
 
 
 class Clicks:
     """Reads the ledger by id, newest first: a click's id begins with its instant."""
 
     def __init__(self, database: mongo.Database) -> None:
+        self._database = database
         self._clicks = database.clicks
 
     async def by_ids(self, workspace_id: str, click_ids: Sequence[str]) -> dict[str, Click]:
@@ -43,14 +45,14 @@ class Clicks:
         }
         if bounds:
             conditions["_id"] = bounds
-        with bounded():
+        async with bounded(self._database):
             cursor = self._clicks.find(conditions).sort("_id", 1 if window.backward else -1)
             documents = await cursor.limit(window.size + 1).to_list()
         return Page(window, [codec.to_value(document, Click) for document in documents])
 
     async def count(self, workspace_id: str, wanted: ClickFilter, *, limit: int) -> int:
         """How many clicks are wanted; counts no further than `limit`. Raises LimitExceeded like `page`."""
-        with bounded():
+        async with bounded(self._database):
             return await self._clicks.count_documents(query(workspace_id, wanted), limit=limit)
 
 
@@ -85,19 +87,23 @@ def within(period: Period) -> mongo.Document:
     return {"$gte": _first_id(period.start), "$lt": _first_id(period.end)}
 
 
-@contextmanager
-def bounded() -> Iterator[None]:
-    """Around a search that filters may make long: the database gives it up after SECONDS.
+@asynccontextmanager
+async def bounded(database: mongo.Database) -> AsyncIterator[None]:
+    """Around a search that filters may make long: it is given up after SECONDS.
 
     Raises:
-        LimitExceeded: it did.
+        LimitExceeded: it took longer, on a database that answers.
         Unavailable: the database does not answer.
     """
     with mongo.answering():
         try:
             with pymongo.timeout(SECONDS):
                 yield
-        except ExecutionTimeout as error:
+        except PyMongoError as error:
+            if not error.timeout:
+                raise
+            with pymongo.timeout(_PING_SECONDS):
+                await database.command("ping")
             raise LimitExceeded(
                 f"Finding these clicks takes the database more than {SECONDS:g} s. "
                 "Ask for a shorter range, or for links, a campaign or a template with fewer clicks."

@@ -11,6 +11,7 @@ from domain import analytics_answers, journals
 from domain.analytics_answers import Answers
 from domain.visits import Belonging, Purpose, VisitRecord
 from schema import questions
+from storage import clicks
 from storage.analytics_clicks import ClickCounts
 from storage.journals import Journals
 from storage.ledgers import Ledger
@@ -103,8 +104,8 @@ async def test_links_campaigns_templates_and_tags_have_their_own(api: Api) -> No
         ({"attribute": {"name": "segment", "exists": False}}, 2),
         ({"linkIds": []}, 0),
     ]
-    for wanted, clicks in filters:
-        assert (await totals(api, wanted))[0] == clicks, wanted
+    for wanted, expected in filters:
+        assert (await totals(api, wanted))[0] == expected, wanted
     found = await api(
         "query ($id: ID!, $range: TimeRange!) { link(by: {id: $id}) { analytics(range: $range) {"
         " totals { clicks } breakdown(by: COUNTRY) { slices { key clicks } } } } }",
@@ -268,6 +269,22 @@ async def test_reading_one_by_one_is_bounded(api: Api, monkeypatch: pytest.Monke
     monkeypatch.setattr(analytics_answers, "MAX_CLICKS", 3)
     assert await api.code(TOTALS, range=MARCH, filter=crossed) == "LIMIT_EXCEEDED"
     assert await totals(api, {"countries": ["GB"]}) == [4, 4, 0]
+
+
+async def test_roll_ups_of_an_operation_are_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GQ: filters by many links, asked for many times, are refused before the database is asked."""
+    monkeypatch.setattr(analytics_answers, "MAX_ASKED", 3)
+    assert await totals(api, {"linkIds": ["lnk_1", "lnk_2", "lnk_3"]}) == [0, 0, 0]
+    assert await api.code(TOTALS, range=MARCH, filter={"linkIds": list("abcd")}) == "LIMIT_EXCEEDED"
+
+
+async def test_a_search_that_takes_long_is_given_up(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for what takes the database too long is told how to ask for less, not that it is away."""
+    await follow(api, *(noon(visitor=str(each).encode()) for each in range(3)))
+    monkeypatch.setattr(clicks, "SECONDS", 0.000_001)
+    crossed = {"countries": ["GB"], "devices": ["MOBILE"]}
+    assert await api.code(TOTALS, range=MARCH, filter=crossed) == "LIMIT_EXCEEDED"
+    assert await api.code("{ clicks { nodes { id } } }") == "LIMIT_EXCEEDED"
 
 
 async def test_points_of_an_operation_are_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
