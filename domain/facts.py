@@ -48,15 +48,12 @@ class Subject(msgspec.Struct, frozen=True):
     offered: frozenset[str] = frozenset()
 
 
-class Facts:
+class Facts(msgspec.Struct, frozen=True, gc=False):
     """The facts of one visit to a link, worked out when they are asked for."""
 
-    __slots__ = ("_known", "_subject", "visit")
-
-    def __init__(self, visit: Visit, subject: Subject, known: Known) -> None:
-        self.visit = visit
-        self._subject = subject
-        self._known = known
+    visit: Visit
+    subject: Subject
+    known: Known
 
     @property
     def country(self) -> str:
@@ -71,12 +68,12 @@ class Facts:
     @property
     def agent(self) -> Agent:
         """What the visitor's agent tells."""
-        return self._known.agents(self.visit.agent)
+        return self.known.agents(self.visit.agent)
 
     @property
     def device(self) -> str:
         """What the visitor holds."""
-        return self.agent.device.value
+        return str(self.agent.device)
 
     @property
     def os(self) -> str:
@@ -101,28 +98,25 @@ class Facts:
     @property
     def languages(self) -> frozenset[str]:
         """What the link offers of the language that the visitor prefers among its, see languages.chosen."""
-        return languages.chosen(self.visit.languages, self._subject.offered)
+        return languages.chosen(self.visit.languages, self.subject.offered)
 
     @property
-    def parameters(self) -> Mapping[str, Sequence[Scalar]]:
-        """The values of each parameter of the visit's query, in order."""
-        found: dict[str, list[Scalar]] = {}
-        for name, value in _pairs(self.visit.query) if self.visit.query else ():
-            found.setdefault(name, []).append(value)
-        return found
+    def parameters(self) -> Sequence[tuple[str, str]]:
+        """Names and values of the visit's query, in order."""
+        return _pairs(self.visit.query) if self.visit.query else ()
 
     def parameter(self, name: str) -> Sequence[Scalar]:
-        """The values of one of them."""
-        return self.parameters.get(name, ())
+        """The values of one name."""
+        return [value for each, value in self.parameters if each == name]
 
     @property
     def clicks(self) -> int:
         """How many human clicks the link has, as far as is known."""
-        return self._known.clicks.get(self._subject.link_id, 0)
+        return self.known.clicks.get(self.subject.link_id, 0)
 
     def signal(self, name: str) -> Sequence[Scalar]:
         """The value of a signal of the workspace, or none."""
-        value = self._known.signals.get(self._subject.workspace_id, _NO_SIGNALS).get(name)
+        value = self.known.signals.get(self.subject.workspace_id, _NO_SIGNALS).get(name)
         return () if value is None else (value,)
 
     def minute(self, zone: str) -> int:
@@ -131,7 +125,7 @@ class Facts:
 
     def attribute(self, path: str) -> Sequence[Scalar]:
         """The values of an attribute of the link: one, those of a list, or none; dots lead into objects."""
-        value: Any = self._subject.attributes
+        value: Any = self.subject.attributes
         for name in path.split("."):
             value = value.get(name) if isinstance(value, Mapping) else None
         values = value if isinstance(value, list) else [value]

@@ -22,7 +22,6 @@ def preferred(header: str) -> str | None:
     return None if best is None else usual(best)
 
 
-@functools.lru_cache(maxsize=4096)
 def chosen(header: str, offered: frozenset[str]) -> frozenset[str]:
     """What is offered of the language that a visitor prefers among them; empty where none is accepted.
 
@@ -33,6 +32,20 @@ def chosen(header: str, offered: frozenset[str]) -> frozenset[str]:
     Returns:
         All that stand for the preferred language: "de" and "de-at" for de-AT.
     """
+    first = header.partition(",")[0]
+    found = offered & _preferred_alone(first)  # nothing weighs more than a first one without a weight
+    return found or _searched(header, offered)
+
+
+@functools.lru_cache(maxsize=4096)
+def _preferred_alone(part: str) -> frozenset[str]:
+    """What stands for the tag of a part of a header that has no weight; nothing where it is no such part."""
+    match = None if ";" in part else _RANGE.fullmatch(part)
+    return frozenset() if match is None else _standing_for(match[1])
+
+
+@functools.lru_cache(maxsize=4096)
+def _searched(header: str, offered: frozenset[str]) -> frozenset[str]:
     for tag in _by_preference(header):
         found = offered & _standing_for(tag)
         if found:

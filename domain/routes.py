@@ -61,6 +61,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """One version of a link, worked out as far as it can be before a visitor comes.
 
     Args:
+        open: to everybody at any moment: no clock and no password keeps a visit out.
         settled: the decision of every visit, at any moment; None where clock, query or visitor have a say.
         rules: finds the first rule that matches; None: there are no rules.
         ends: what each rule leads to, and behind the last what a visit gets that no rule matches.
@@ -78,6 +79,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     workspace_id: str
     link_id: str
     link_version: int
+    open: bool
     rules: Plan | Chain | None
     ends: tuple[Decision | Split, ...]
     subject: Subject
@@ -153,6 +155,7 @@ def route(link: Link, watched: list[Watched] | None = None) -> Route:
         workspace_id=link.workspace_id,
         link_id=link.id,
         link_version=link.version,
+        open={link.password, link.starts_at, link.expires_at, _closed(link)} == {None},
         rules=rules,
         ends=(
             *(_rule_leads(link, rule) for rule in link.rules),

@@ -8,8 +8,7 @@ from domain import forwarding, routes
 from domain.facts import Facts, Known
 from domain.grammar import Watched
 from domain.links import Link
-from domain.plans import Plan
-from domain.routes import Chain, Decision, Route, Split
+from domain.routes import Decision, Route, Split
 from domain.visits import Outcome, Visit, VisitRecord
 
 SEE_OTHER: Final = 303
@@ -20,10 +19,13 @@ def decide(route: Route, visit: Visit, known: Known) -> Decision:
     """The decision for a visit: its link closed, locked, not yet or no longer open, or where it is sent."""
     if route.settled is not None:
         return route.settled
-    kept_out = _kept_out(route, visit)
+    kept_out = None if route.open else _kept_out(route, visit)
     if kept_out is not None:
         return kept_out
-    leads = route.ends[-1] if route.rules is None else _matched(route, route.rules, visit, known)
+    place = -1
+    if route.rules is not None:
+        place = route.rules.first(Facts(visit, route.subject, known), known.matched)
+    leads = route.ends[place]
     decision = leads.decisions[leads.draw.winner(visit.draws_as)] if isinstance(leads, Split) else leads
     if visit.unlocked and decision.destination is not None:
         decision = msgspec.structs.replace(decision, code=SEE_OTHER)
@@ -87,11 +89,6 @@ def record(route: Route, decision: Decision, visit: Visit) -> VisitRecord:
         None,
         route.belonging,
     )
-
-
-def _matched(route: Route, asked: Plan | Chain, visit: Visit, known: Known) -> Decision | Split:
-    """What the first rule that matches leads to."""
-    return route.ends[asked.first(Facts(visit, route.subject, known), known.matched)]
 
 
 def _kept_out(route: Route, visit: Visit) -> Decision | None:

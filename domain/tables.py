@@ -87,7 +87,7 @@ def by_match(read: Callable[[Facts], Sequence[Scalar]], bits: Bits[Match]) -> Ta
 
 
 def by_names(
-    read: Callable[[Facts], Mapping[str, Sequence[Scalar]]], bits_of: Mapping[str, Bits[Match]]
+    read: Callable[[Facts], Iterable[tuple[str, Scalar]]], bits_of: Mapping[str, Bits[Match]]
 ) -> Table:
     """The same for conditions on many names: only those are looked at that a visit has."""
     tables = {name: _matched(bits) for name, bits in bits_of.items()}
@@ -96,10 +96,10 @@ def by_names(
 
     def look(facts: Facts) -> int:
         seen = absent
-        for name, values in read(facts).items():
+        for name, value in read(facts):
             table = found(name)
             if table is not None:
-                seen = seen & ~table[0] | table[1](values)
+                seen = seen & ~table[0] | table[1]((value,))
         return seen
 
     return look
@@ -133,13 +133,15 @@ def once_a_minute(table: Table, read: Callable[[Facts], str]) -> Table:
 
     def look(facts: Facts) -> int:
         nonlocal minute
-        if facts.visit.minute != minute:
-            minute = facts.visit.minute
+        now = facts.visit.at_ms // 60_000
+        if now != minute:
+            minute = now
             seen.clear()
         value = read(facts)
-        if value not in seen:
-            seen[value] = table(facts)
-        return seen[value]
+        bits = seen.get(value)
+        if bits is None:
+            bits = seen[value] = table(facts)
+        return bits
 
     return look
 
