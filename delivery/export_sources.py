@@ -1,5 +1,6 @@
 """What exports are made of: clicks, oldest first, and roll-ups, day by day."""
 
+from collections.abc import AsyncGenerator
 from typing import Final
 
 import msgspec
@@ -11,8 +12,6 @@ from domain.jobs import Job
 from domain.rollup_rows import START, Mark
 from domain.rollups import HOURS, TIME, Asked, Rollups
 
-STRETCHES: Final = 20
-"""Stretches that are read together at most: with a filter that finds little, a chunk still ends soon."""
 DAYS: Final = 60
 """Days of roll-ups that are looked at together; those on which nothing was counted are passed over."""
 
@@ -30,18 +29,18 @@ class ClickSource:
         """The first id of the period."""
         return jobs.spec_of(job, ExportClicks).first
 
-    async def read(self, job: Job, start: str, enough: int) -> tuple[list[Row], str | None]:
+    async def read(self, job: Job, start: str) -> AsyncGenerator[tuple[str, Row | None], None]:
         """The clicks from `start` on."""
-        spec, found = jobs.spec_of(job, ExportClicks), list[Row]()
+        spec = jobs.spec_of(job, ExportClicks)
         following: str | None = start
-        for _ in range(STRETCHES):
+        while following is not None:
             clicks, following = await self._clicks.stretch(
-                job.workspace_id, spec.wanted, start=following or "", before=spec.before
+                job.workspace_id, spec.wanted, start=following, before=spec.before
             )
-            found += map(click_rows.row, clicks)
-            if following is None or len(found) >= enough:
-                break
-        return found, following
+            for click in clicks:
+                yield click.id, click_rows.row(click)
+            if following is not None:
+                yield following, None
 
 
 class _Place(msgspec.Struct, array_like=True, frozen=True):
@@ -64,24 +63,23 @@ class RollupSource:
         """The first hour."""
         return _text(_Place(jobs.spec_of(job, ExportRollups).first_hour))
 
-    async def read(self, job: Job, start: str, enough: int) -> tuple[list[Row], str | None]:
+    async def read(self, job: Job, start: str) -> AsyncGenerator[tuple[str, Row | None], None]:
         """The rows from `start` on; a day that has too many for one piece is gone on with in the next one."""
         spec, place = jobs.spec_of(job, ExportRollups), msgspec.json.decode(start, type=_Place)
-        end = min(spec.end_hour, (place.hour // HOURS + DAYS) * HOURS)
-        asked = Asked(spec.scope, TIME, place.hour, end)
-        (time,) = await self._rollups.read(job.workspace_id, [asked])
-        found: list[Row] = []
-        for day in rollup_rows.hours_of_days(time):
-            first = max(day, place.hour)
-            questions = rollup_rows.asked(spec.scope, first, min(day + HOURS, end))
-            answers = await self._rollups.read(job.workspace_id, questions)
-            behind = place.behind if first == place.hour else START
-            for mark, row in rollup_rows.of_day(first, answers, behind):
-                if len(found) >= enough:
-                    return found, _text(_Place(first, behind))
-                found.append(row)
-                behind = mark
-        return found, _text(_Place(end)) if end < spec.end_hour else None
+        while place.hour < spec.end_hour:
+            end = min(spec.end_hour, (place.hour // HOURS + DAYS) * HOURS)
+            asked = Asked(spec.scope, TIME, place.hour, end)
+            (time,) = await self._rollups.read(job.workspace_id, [asked])
+            for day in rollup_rows.hours_of_days(time):
+                first = max(day, place.hour)
+                questions = rollup_rows.asked(spec.scope, first, min(day + HOURS, end))
+                answers = await self._rollups.read(job.workspace_id, questions)
+                behind = place.behind if first == place.hour else START
+                for mark, row in rollup_rows.of_day(first, answers, behind):
+                    yield _text(_Place(first, behind)), row
+                    behind = mark
+            place = _Place(end)
+            yield _text(place), None
 
 
 def _text(place: _Place) -> str:

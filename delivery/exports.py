@@ -1,7 +1,8 @@
 """The work of exports: rows become the pieces of a file, one a chunk."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -14,7 +15,11 @@ from domain.job_files import JobFiles
 from domain.jobs import Job
 
 ROWS: Final = {FileFormat.JSONL: 5_000, FileFormat.CSV: 5_000, FileFormat.PARQUET: 20_000}
-"""From so many rows on a piece is large enough."""
+"""From so many rows on a piece is large enough …"""
+BYTES: Final = 4 * 1024 * 1024
+"""… and from so many bytes of them as JSON: in any format they fit into a document of MongoDB then."""
+MARKS: Final = 20
+"""Places without a row that are passed in one piece: where few rows are wanted a chunk ends soon, too."""
 
 
 class Source(Protocol):
@@ -27,8 +32,8 @@ class Source(Protocol):
         """Where the first row is read."""
         ...
 
-    async def read(self, job: Job, start: str, enough: int) -> tuple[Sequence[Row], str | None]:
-        """The next rows, about as many as are enough, and where to go on; None: there are no more."""
+    def read(self, job: Job, start: str) -> AsyncGenerator[tuple[str, Row | None], None]:
+        """The rows from `start` on, each with its place; now and then a place that has no row."""
         ...
 
 
@@ -67,7 +72,7 @@ class Export:
         if place.start is None:
             return Chunk(output=await self._footer(job, place), last=True)
         kind = exports.format_of(job)
-        rows, following = await self._source.read(job, place.start, ROWS[kind])
+        rows, following = await self._rows(job, place.start, ROWS[kind])
         if kind is FileFormat.PARQUET:
             return await self._parquet(rows, place, following)
         piece = file_rows.json_lines(rows)
@@ -76,6 +81,21 @@ class Export:
             piece = header + file_rows.csv_lines(rows)
         after = Place(following, place.pieces + 1)
         return Chunk(output=piece, written=len(rows), cursor=_plain(after), last=following is None)
+
+    async def _rows(self, job: Job, start: str, enough: int) -> tuple[list[Row], str | None]:
+        """The rows of one piece, and the place behind them; None: there are no more."""
+        rows: list[Row] = []
+        size = marks = 0
+        async with aclosing(self._source.read(job, start)) as found:
+            async for place, row in found:
+                marks += row is None
+                full = len(rows) >= enough or size >= BYTES
+                if full or marks >= MARKS:
+                    return rows, place
+                if row is not None:
+                    rows.append(row)
+                    size += len(file_rows.written(row))
+        return rows, None
 
     async def _parquet(self, rows: Sequence[Row], place: Place, following: str | None) -> Chunk:
         """A row group; a file without any has one without rows."""

@@ -88,12 +88,16 @@ class Tally:
 
     def hear(self, slot: int, clicks: Sequence[Click]) -> set[str]:
         """Add the next clicks of a slot; the links whose figures that changed."""
-        whole = clicks[0].seq <= self._place.get(slot, 0) + 1
-        self._place[slot] = clicks[-1].seq
-        if not whole:
+        place = self._place.get(slot, 0)
+        if clicks[0].seq > place + 1:
             self.holes += 1
             self._start_again(self._rows)
-        return {click.link_id for click in clicks if click.link_id is not None and self._add(click)}
+        self._place[slot] = max(place, clicks[-1].seq)
+        return {
+            click.link_id
+            for click in clicks
+            if click.seq > place and click.link_id is not None and self._add(click)
+        }
 
     def read(self, figures: Mapping[str, LinkStats], heads: Heads, holes: int) -> set[str]:
         """Take figures as they were at `heads`; the links whose figures that changed.

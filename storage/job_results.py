@@ -66,15 +66,10 @@ class MongoResults:
 
     async def sizes(self, workspace_id: str, job_id: str) -> list[tuple[int, int]]:
         """The pieces of the job's file so far, in order: of each its step and its bytes."""
-        stages: list[Document] = [
-            {"$match": {"_id": {"$gte": _id(job_id, 0), "$lt": f"{job_id}0"}, "workspace_id": workspace_id}},
-            {"$match": {"output": {"$exists": True}}},
-            {"$sort": {"_id": 1}},
-            {"$project": {"size": {"$binarySize": "$output"}}},
-        ]
-        with answering():
-            found = await (await self._results.aggregate(stages)).to_list()
-        return [(int(each["_id"].rpartition("/")[2]), each["size"]) for each in found]
+        query: Document = {"workspace_id": workspace_id, "job_id": job_id, "bytes": {"$gt": 0}}
+        with answering():  # answered from the index: the pieces themselves are not read
+            found = self._results.find(query, {"_id": 0, "step": 1, "bytes": 1}, hint="pieces")
+            return [(each["step"], each["bytes"]) async for each in found.sort("step", 1)]
 
 
 def of(chunk: Chunk) -> list[RowResult]:
@@ -103,7 +98,7 @@ def document(job: Job, settled: Sequence[RowResult], output: bytes, now: datetim
     if settled:
         kept["last_row"] = settled[-1].row
     if output:
-        kept["output"] = Binary(output)
+        kept |= {"output": Binary(output), "step": job.step, "bytes": len(output)}
     return kept
 
 

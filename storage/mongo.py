@@ -105,6 +105,16 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
             partialFilterExpression={"failed": {"$gt": 0}},
             name="failures",
         ),
+        IndexModel(
+            [
+                ("workspace_id", ASCENDING),
+                ("job_id", ASCENDING),
+                ("step", ASCENDING),
+                ("bytes", ASCENDING),
+            ],
+            partialFilterExpression={"bytes": {"$gt": 0}},
+            name="pieces",
+        ),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),
     ),
     "visitors": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),

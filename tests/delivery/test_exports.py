@@ -294,3 +294,37 @@ async def test_roll_ups_of_a_quiet_time_are_passed_over(opened: Services) -> Non
 def test_there_are_no_roll_ups_of_what_nobody_counted(wanted: ClickFilter) -> None:
     with pytest.raises(BadRequest, match="Roll-ups are kept of"):
         exports.scope_of(wanted)
+
+
+@pytest.mark.parametrize("kind", list(FileFormat))
+async def test_clicks_of_endless_destinations_fit_too(
+    opened: Services, ledger: Ledger, kind: FileFormat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece is bounded in bytes: what attackers write into links cannot outgrow a document."""
+    monkeypatch.setattr(works, "ROWS", dict.fromkeys(FileFormat, 10_000))
+    monkeypatch.setattr(works, "BYTES", 50_000)
+    long = visit(at_ms=START, destination="https://example.com/" + "x" * 8_000)
+    expected = sorted(click.id for click in await committed(ledger, *[long] * 60))
+    job = await begun(opened, kind)
+    async with working(opened, work(opened)) as (engine, _):
+        await engine.until_idle()
+    file = await file_of(opened, job)
+    sizes = await MongoResults(opened.database).sizes(WORKSPACE, job.id)
+    assert len(sizes) > 8
+    assert max(size for _, size in sizes) < 70_000
+    if kind is FileFormat.PARQUET:
+        assert parquet.read_table(pa.BufferReader(file)).column("id").to_pylist() == expected
+    else:
+        assert file.count(b"x" * 8_000) == 60
+
+
+async def test_sizes_are_known_without_reading_the_file(opened: Services, ledger: Ledger) -> None:
+    await clicks(ledger, 200)
+    job = await begun(opened, FileFormat.JSONL)
+    async with working(opened, work(opened)) as (engine, _):
+        await engine.until_idle()
+    query = {"workspace_id": WORKSPACE, "job_id": job.id, "bytes": {"$gt": 0}}
+    found = opened.database.job_results.find(query, {"_id": 0, "step": 1, "bytes": 1}, hint="pieces")
+    plan = await found.sort("step", 1).explain()
+    assert plan["executionStats"]["totalDocsExamined"] == 0
+    assert plan["executionStats"]["nReturned"] > 1

@@ -97,6 +97,16 @@ def test_too_much_that_waits_is_read_again() -> None:
     assert tally[LINKS[0]] == figures(ledger)[LINKS[0]]
 
 
+def test_what_is_heard_twice_counts_once() -> None:
+    tally, ledger = Tally({}), [click(seq) for seq in range(1, 6)]
+    tally.watch([LINKS[0]])
+    read(tally, [])
+    for stretch in (ledger[:3], ledger[:3], ledger[1:4], ledger[2:]):
+        tally.hear(0, stretch)
+    assert tally.unread == set()
+    assert tally[LINKS[0]] == figures(ledger)[LINKS[0]]
+
+
 def test_a_forgotten_link_is_read_anew() -> None:
     tally = Tally({})
     tally.watch(LINKS)
