@@ -15,7 +15,7 @@ from app.graphql import answers, bodies
 from domain import uploads
 from domain.access import Scope
 from domain.csv_rows import CsvRows
-from domain.errors import BadRequest, LimitExceeded, RateLimited, Unavailable, UserError
+from domain.errors import BadRequest, LimitExceeded, NotFound, RateLimited, Unavailable, UserError
 from domain.ids import Ids
 from domain.instants import Clock
 from domain.json_lines import JsonLines
@@ -124,6 +124,8 @@ class Uploads:
             Rejected: the file is none of its type.
             Disconnected: the client left; nothing is kept.
         """
+        if call.scope["path"].rstrip("/") != PATH:
+            raise NotFound("There is nothing here: files go to POST /uploads.")
         media = bodies.check_media_type(dict(call.scope["headers"]), tuple(_FORMATS))
         with self._counted(call.viewer.workspace_id):
             await self._check_room(call.viewer.workspace_id)

@@ -245,6 +245,12 @@ async def test_files_come_by_post(door: Door, method: str) -> None:
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
+async def test_there_is_nothing_below_it(door: Door) -> None:
+    async with httpx.AsyncClient(headers={"authorization": "Bearer writer"}) as client:
+        answer = await client.post(f"{door.url}/x", content="a\n1\n")
+    assert (answer.status_code, code(answer)) == (404, "NOT_FOUND")
+
+
 async def test_a_key_does_not_belong_into_the_address(door: Door) -> None:
     """AU-01."""
     async with httpx.AsyncClient() as client:
