@@ -1,15 +1,12 @@
 """The jobs role: does bulk work behind everybody's back until it is told to stop."""
 
 import asyncio
-import os
 import socket
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import Final
 
-from app import connections, services, serving, tasks
+from app import connections, priorities, services, serving, tasks
 from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
 from app.services import Services
@@ -22,9 +19,6 @@ from storage import job_news, news
 from storage.old_clicks import MongoOldClicks
 from storage.turns import MongoTurns
 
-LEAST: Final = 19
-"""The lowest priority: redirects, the API and the ledger come first, jobs take what time is left."""
-
 
 async def run(
     settings: Settings, sockets: list[socket.socket], *, needs: Mapping[str, Check] = MappingProxyType({})
@@ -36,7 +30,7 @@ async def run(
         sockets: listening sockets for `/livez`, `/readyz` and `/metrics`; may be empty.
         needs: what `/readyz` asks besides MongoDB.
     """
-    _step_back()
+    priorities.step_back()
     counts, metrics = Counts(), Metrics("jobs")
     metrics.watch("jobs", counts)
     old = retention.Counts()
@@ -50,14 +44,6 @@ async def run(
             else:
                 await _serve(jobs, sockets, Operations(None, readiness, metrics))
     metrics.flush()
-
-
-def _step_back() -> None:
-    """Let everybody else go first: whoever wakes up gets the processor at once (sched(7), SCHED_IDLE)."""
-    if sys.platform == "linux":
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    else:
-        os.nice(LEAST)
 
 
 @asynccontextmanager

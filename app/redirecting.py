@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from app import connections, serving, tasks
+from app import connections, priorities, serving, tasks
 from app.connections import Connections
 from app.health import Operations, Readiness
 from app.metrics import Metrics
@@ -50,6 +50,7 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
 
     Neither engine has to be there: what is unknown gets 503 until MongoDB answers.
     """
+    priorities.come_first()
     counts = Counts()
     metrics = Metrics("redirect")
     metrics.watch("redirect", counts)

@@ -22,6 +22,7 @@ from typing import Final
 
 import httpx
 
+from app import priorities
 from bench import bulk
 from tests.application import Application
 
@@ -96,6 +97,7 @@ async def _walking(base: str, slugs: list[str], per_second: float, visits: Path)
 
 async def walk(base: str, slugs: list[str], per_second: float, visits: Path) -> None:
     """Send a visit whenever one is due, until SIGINT; then write what was seen."""
+    priorities.come_first()  # visitors have processors of their own: ours must not wait for the database
     address = base.removeprefix("http://")
     host, _, port = address.partition(":")
     stopping = asyncio.Event()

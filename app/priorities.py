@@ -1,0 +1,54 @@
+"""Priorities: who gets the processor first where several processes want it at the same moment."""
+
+import ctypes
+import logging
+import os
+import platform
+import sys
+from typing import Final
+
+LEAST: Final = 19
+SLICE_NANOSECONDS: Final = 100_000
+_SYSTEM_CALLS: Final = {"x86_64": 314, "aarch64": 274}
+"""sched_setattr has no function in the C library."""
+_log = logging.getLogger(__name__)
+
+
+class _Attributes(ctypes.Structure):
+    """struct sched_attr of sched_setattr(2), its first version."""
+
+    _fields_ = (
+        ("size", ctypes.c_uint32),
+        ("policy", ctypes.c_uint32),
+        ("flags", ctypes.c_uint64),
+        ("nice", ctypes.c_int32),
+        ("priority", ctypes.c_uint32),
+        ("runtime", ctypes.c_uint64),
+        ("deadline", ctypes.c_uint64),
+        ("period", ctypes.c_uint64),
+    )
+
+
+def come_first() -> None:
+    """Ask for short turns: a process that has them gets the processor as soon as it wakes up.
+
+    It need not wait until one that computes for longer, such as a database in the middle of a batch, has used
+    up its turn. In the long run nobody gets more or less. Linux 6.12 and newer heed it (sched(7), EEVDF);
+    older ones take it and do nothing.
+    """
+    number = _SYSTEM_CALLS.get(platform.machine())
+    if sys.platform != "linux" or number is None:
+        return
+    wanted = _Attributes(
+        size=ctypes.sizeof(_Attributes), policy=os.SCHED_OTHER, nice=os.nice(0), runtime=SLICE_NANOSECONDS
+    )
+    if ctypes.CDLL(None, use_errno=True).syscall(number, 0, ctypes.byref(wanted), 0) != 0:
+        _log.info("the system gives no short turns: %s", os.strerror(ctypes.get_errno()))
+
+
+def step_back() -> None:
+    """Let everybody else go first: whoever wakes up gets the processor at once (sched(7), SCHED_IDLE)."""
+    if sys.platform == "linux":
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(LEAST)

@@ -1,0 +1,35 @@
+"""Who gets the processor first: a redirect that wakes up, and last of all a job."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.application import ROOT
+
+SCHEDULING = Path("/proc/self/sched")
+
+
+def told_by(statements: str) -> str:
+    """What a process of its own prints, for priorities cannot be taken back."""
+    command = [sys.executable, "-c", f"import os; from app import priorities; {statements}"]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
+def test_jobs_compute_when_nobody_else_wants_to() -> None:
+    """BK-04: a processor that does nothing but jobs counts as idle for whoever wakes up."""
+    assert told_by("priorities.step_back(); print(os.sched_getscheduler(0))") == str(os.SCHED_IDLE)
+
+
+def test_redirects_ask_for_short_turns() -> None:
+    """BK-04: niceness and policy stay; kernels that know slices (Linux 6.12) show the one asked for."""
+    if not SCHEDULING.exists() or "se.slice" not in SCHEDULING.read_text():
+        pytest.skip("this kernel tells nothing of slices")
+    shown = told_by("os.nice(3); priorities.come_first(); print(os.nice(0), open('/proc/self/sched').read())")
+    assert shown.startswith("3 ")
+    assert re.search(r"se\.slice\s*:\s*100000$", shown, re.MULTILINE)
+    assert re.search(r"policy\s*:\s*0$", shown, re.MULTILINE)
