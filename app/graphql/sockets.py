@@ -249,7 +249,7 @@ class Socket:
         try:
             await self._shared.authentication.until_revoked(self._key)
         except ApiError as error:
-            raise Closed(4401, error.message) from error
+            raise Closed(4403 if error.code == "FORBIDDEN" else 4401, error.message) from error
 
     async def _until_drained(self) -> None:
         await self._shared.draining.wait()

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from app import api
 from app.api import Api
+from app.graphql import auth
 from app.services import Services
 from domain import keys
 from domain.access import Scope
@@ -25,7 +27,7 @@ from subscriptions import shared
 from subscriptions.subscribers import Subscriber
 from subscriptions.wants import Wants
 from tests.delivery.workers import entries, new_id, visit
-from tests.protocols.conftest import hear, listening_on, say
+from tests.protocols.conftest import closing, hear, listening_on, say
 from tests.subscriptions.readers import WORKSPACE, commit
 from tests.subscriptions.test_clicks_feed import until
 
@@ -150,7 +152,7 @@ async def test_rights_texts_and_variables_keep_apart(site: Site) -> None:
     """Who may see less shares nothing with who may see more, and other documents or filters are others."""
     less, more = await site.key(Scope.ANALYTICS_READ), await site.key(Scope.ADMIN)
     other = FEED.replace("clicks { id }", "clicks { id kind }")
-    bots = "subscription ($kinds: [ClickKind!]) { clicks(filter: {kinds: $kinds}) { cursor clicks { id } } }"
+    bots = "subscription ($kinds: [ClickKind!]) { clicks(filter: {kinds: $kinds}) { cursor clicks {id}}}"
     asked: list[tuple[str, str, dict[str, Any]]] = [
         (less, FEED, {}),
         (more, FEED, {}),
@@ -178,7 +180,10 @@ async def test_a_cursor_that_is_used_twice_keeps_apart(site: Site) -> None:
         twice = "subscription ($after: String) { clicks(after: $after) { cursor clicks { id } } } # $after"
         async with site.viewing(key, twice, after=cursor), site.viewing(key, twice, after=None):
             await site.until_joined(3)
-            assert len(site.groups) == 2
+            assert len(site.groups) == 3
+        async with site.viewing(key, after=cursor):
+            await site.until_joined(2)
+            assert len(site.groups) == 1
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -282,3 +287,24 @@ def test_a_subscriber_to_one_link_is_not_asked_about_others(monkeypatch: pytest.
     for subscriber in (*subscribers, *twins):
         wants.discard(subscriber)
     assert (len(wants), wants.offer(clicks), wants._of_links) == (0, [], {})
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"$set": {"revoked_at": datetime(2026, 1, 1, tzinfo=UTC)}}, 4401),
+        ({"$set": {"scopes": ["links:read"]}}, 4403),
+    ],
+)
+async def test_a_key_that_may_no_longer_view_is_let_go_within_five_seconds(
+    site: Site, change: dict[str, Any], code: int
+) -> None:
+    """A revoked key, or one without its scope, ends its sockets; the others of the group stay."""
+    lost, kept = await site.key(Scope.ANALYTICS_READ), await site.key(Scope.ANALYTICS_READ)
+    async with site.viewing(lost) as one, site.viewing(kept) as two:
+        await site.until_joined(2)
+        await site.opened.database["keys"].update_one({"secret_hash": keys.digest(lost)}, change)
+        assert (await closing(one.socket, seconds=auth.HOLD_SECONDS + auth.RECHECK_SECONDS + 5))[0] == code
+        await site.until_joined(1)
+        assert two.socket.close_code is None
+    assert auth.HOLD_SECONDS + auth.RECHECK_SECONDS < 5
