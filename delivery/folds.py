@@ -44,9 +44,8 @@ class Folding:
         name = (workspace_id, committed.slot)
         fold = self._waiting.get(name)
         if fold is not None and fold.upto != committed.first - 1:
-            self._clicks -= (
-                fold.clicks
-            )  # another worker had this slot in between; all of it is caught up with
+            # Another worker had this slot in between: all of it is caught up with from the ledger.
+            self._clicks -= fold.clicks
             fold = None
         if fold is None:
             fold = self._waiting[name] = Fold(committed.slot, committed.first - 1)

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from domain import folds, rollups
@@ -13,15 +12,12 @@ from domain.dimensions import Dimension
 from domain.errors import Unavailable
 from domain.folds import Lag
 from domain.rollups import HOURS, WHOLE_DAY, Asked, Group, Key, ScopeKind, Table
-from storage import codec, mongo
+from storage import codec, mongo, snapshots
 
 MAX_TAIL: Final = 250_000
 """Clicks behind the ends of the roll-ups that are read one by one. More wait only while those are folded that
 came before there were roll-ups, or where no worker runs that could."""
 _TAIL_SECONDS: Final = 30
-_ATTEMPTS: Final = 5
-_SNAPSHOT_UNAVAILABLE: Final = 246
-"""The collection was made or its indexes were built a moment ago: the next snapshot has it."""
 _LINK: Final = rollups.FIELDS[Dimension.LINK]
 _OF_SCOPES: Final = {
     ScopeKind.LINK: "link_id",
@@ -98,7 +94,7 @@ class Rollups:
     """Answers questions from one snapshot of roll-ups, their ends (`folded`) and the clicks behind those."""
 
     def __init__(self, database: mongo.Database) -> None:
-        self._client = database.client
+        self._database = database
         snapshot = ReadConcern("snapshot")
         self._rollups = database.get_collection("rollups", read_concern=snapshot)
         self._feeds = database.get_collection("feeds", read_concern=snapshot)
@@ -106,19 +102,13 @@ class Rollups:
 
     async def read(self, workspace_id: str, asked: Sequence[Asked]) -> list[Mapping[str, rollups.Counts]]:
         """See domain.rollups.Rollups; at most three round trips, however much is asked."""
-        attempt = 1
-        while True:
+
+        async def read(session: AsyncClientSession) -> list[Mapping[str, rollups.Counts]]:
             questions = [_Question(workspace_id, each) for each in asked]
-            try:
-                with mongo.answering():
-                    async with self._client.start_session(snapshot=True) as session:
-                        await self._answer(workspace_id, questions, session)
-            except OperationFailure as error:
-                if error.code != _SNAPSHOT_UNAVAILABLE or attempt == _ATTEMPTS:
-                    raise
-                attempt += 1
-            else:
-                return [each.answer for each in questions]
+            await self._answer(workspace_id, questions, session)
+            return [each.answer for each in questions]
+
+        return await snapshots.at_one_moment(self._database, read)
 
     async def _answer(
         self, workspace_id: str, questions: Sequence[_Question], session: AsyncClientSession

@@ -1,30 +1,21 @@
 """All-time figures of links: one row for each ledger slot, summed when they are read."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import OperationFailure
 
 from domain import ledgers
 from domain.clicks import LinkStats
-from domain.errors import Unavailable
 from domain.feeds import Heads
-from storage import mongo
-
-_SNAPSHOT_UNAVAILABLE: Final = 246
-"""A collection or an index has just been made: a snapshot of a moment ago does not have it."""
-_PATIENCE: Final = 20
-_PAUSE_SECONDS: Final = 0.1
+from storage import mongo, snapshots
 
 
 class Stats:
     """Reads what the ledger's transactions counted."""
 
     def __init__(self, database: mongo.Database) -> None:
-        self._client = database.client
+        self._database = database
         self._stats = database.stats
         self._feeds = database.feeds
 
@@ -37,24 +28,14 @@ class Stats:
         self, workspace_id: str, link_ids: Sequence[str]
     ) -> tuple[dict[str, LinkStats], Heads]:
         """The figures of links, and the heads of the workspace's feeds at the same moment."""
-        for _ in range(_PATIENCE):
-            try:
-                with mongo.answering():
-                    return await self._snapshot(workspace_id, link_ids)
-            except OperationFailure as error:
-                if error.code != _SNAPSHOT_UNAVAILABLE:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS)  # until a majority has it: no event tells
-        raise Unavailable("The figures cannot be read at one moment right now; try again.")
 
-    async def _snapshot(
-        self, workspace_id: str, link_ids: Sequence[str]
-    ) -> tuple[dict[str, LinkStats], Heads]:
-        async with self._client.start_session(snapshot=True) as session:
+        async def read(session: AsyncClientSession) -> tuple[dict[str, LinkStats], Heads]:
             figures = await self._by_links(workspace_id, link_ids, session)
             query = {"workspace_id": workspace_id}
             found = self._feeds.find(query, session=session, batch_size=10_000)
             return figures, {head["slot"]: head["seq"] async for head in found}
+
+        return await snapshots.at_one_moment(self._database, read)
 
     async def _by_links(
         self, workspace_id: str, link_ids: Sequence[str], session: AsyncClientSession | None
