@@ -71,11 +71,14 @@ class Part(msgspec.Struct, frozen=True):
     counted: bool = False
 
 
+NOTHING: Final = Part()
+
+
 def part(need: Need) -> Part:
     """How the table of a need is counted."""
     plan = analytics_plans.plan(need.of.wanted)
     if not plan.scopes:
-        return Part()
+        return NOTHING
     if not plan.enough:
         return read(need, plan)
     if plan.limited is None:

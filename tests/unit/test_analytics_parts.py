@@ -1,0 +1,116 @@
+"""What questions of dashboards are answered from: roll-ups alone, as long as they can."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from domain import analytics, analytics_parts, intervals, periods
+from domain.analytics import Need, Selection
+from domain.click_filters import EVERY_CLICK
+from domain.clicks import Device
+from domain.dimensions import Dimension
+from domain.intervals import Interval
+from domain.matches import Match
+from domain.periods import Period
+from domain.rollups import Scope, ScopeKind
+
+NOW = datetime(2026, 11, 20, 19, 47, 13, 123_000, UTC)
+SMB = ("segment", Match(among=frozenset({"smb"})))
+GB = frozenset({"GB"})
+
+
+def selection(last: str = "P30D", **wanted: Any) -> Selection:
+    """The clicks of the last days that a filter wants."""
+    return Selection(periods.last(last, NOW), msgspec.structs.replace(EVERY_CLICK, **wanted))
+
+
+def series(of: Selection, interval: Interval, zone: str = "UTC") -> Need:
+    """A series of a selection."""
+    return analytics.for_series(of, intervals.starts(of.period, interval, zone))
+
+
+@pytest.mark.parametrize(
+    "need",
+    [
+        Need(selection()),
+        Need(selection(link_ids=frozenset({"lnk_1", "lnk_2"}))),
+        Need(selection(countries=GB)),
+        Need(selection(campaign_id="cmp_1", devices=frozenset({Device.TV}))),
+        Need(selection(campaign_id="cmp_1", template_id="tpl_1")),
+        Need(selection(tags=frozenset({"a"}), attribute=SMB)),
+        series(selection(), Interval.DAY, "Asia/Kathmandu"),
+        series(selection("P1D"), Interval.MINUTE),
+        series(selection(countries=GB), Interval.DAY, "Europe/London"),
+        analytics.for_breakdown(selection(template_id="tpl_1"), Dimension.CITY, None),
+        analytics.for_breakdown(selection(countries=GB), Dimension.COUNTRY, None),
+        analytics.for_breakdown(selection(), Dimension.ATTRIBUTE, "segment"),
+        analytics.for_breakdown(selection(), Dimension.HOUR, None),
+    ],
+)
+def test_roll_ups_are_enough(need: Need) -> None:
+    part = analytics_parts.part(need)
+    assert part.asked != ()
+    assert part.reading is None
+
+
+@pytest.mark.parametrize(
+    "need",
+    [
+        Need(selection(countries=GB, devices=frozenset({Device.TV}))),
+        Need(selection(tags=frozenset({"a", "b"}))),
+        Need(selection(attribute=("seats", Match(least=5)))),
+        analytics.for_breakdown(selection(countries=GB), Dimension.DEVICE, None),
+        analytics.for_breakdown(selection(countries=GB), Dimension.HOUR, None),
+        series(selection(countries=GB), Interval.HOUR),
+        series(selection(countries=GB), Interval.DAY, "Asia/Kolkata"),
+    ],
+)
+def test_what_roll_ups_do_not_know_is_counted_before_it_is_read(need: Need) -> None:
+    part = analytics_parts.part(need)
+    assert part.counted
+    assert part.reading is not None
+    assert part.reading.wanted.kinds is None
+
+
+def test_only_the_ends_of_a_broken_range_are_read() -> None:
+    """Totals read the rest of broken hours, series that of broken minutes."""
+    hour = 3_600_000
+    broken = Selection(Period(10 * hour - 90_500, 12 * hour + 60_001), EVERY_CLICK)
+    totals = analytics_parts.part(Need(broken))
+    assert [(each.first_hour, each.end_hour) for each in totals.asked] == [(10, 12)]
+    assert totals.reading is not None
+    assert totals.reading.periods == (
+        Period(10 * hour - 90_500, 10 * hour),
+        Period(12 * hour, 12 * hour + 60_001),
+    )
+    hours = analytics_parts.part(series(broken, Interval.HOUR))
+    assert [(each.first_hour, each.end_hour, each.minutes) for each in hours.asked] == [
+        (10, 12, False),
+        (9, 10, True),
+        (12, 13, True),
+    ]
+    assert hours.reading is not None
+    assert hours.reading.periods == (
+        Period(10 * hour - 90_500, 10 * hour - 60_000),
+        Period(12 * hour + 60_000, 12 * hour + 60_001),
+    )
+
+
+def test_a_range_within_an_hour_is_read() -> None:
+    now = Selection(periods.between(NOW - timedelta(minutes=5), NOW - timedelta(minutes=1), NOW), EVERY_CLICK)
+    part = analytics_parts.part(Need(now))
+    assert part.asked == ()
+    assert part.reading is not None
+
+
+def test_a_filter_that_matches_nothing_asks_for_nothing() -> None:
+    assert analytics_parts.part(Need(selection(link_ids=frozenset()))) == analytics_parts.NOTHING
+    assert analytics_parts.part(Need(selection(countries=frozenset()))) == analytics_parts.NOTHING
+
+
+def test_the_narrowest_scope_is_asked() -> None:
+    """Of a link in a campaign the link, as fewer clicks are its."""
+    part = analytics_parts.part(Need(selection(link_ids=frozenset({"lnk_1"}), campaign_id="cmp_1")))
+    assert [each.scope for each in part.asked] == [Scope(ScopeKind.LINK, "lnk_1")]
