@@ -55,6 +55,8 @@ class Exports:
         job = await self._job(call)
         sizes = await self._files.sizes(job.workspace_id, job.id)
         total = sum(size for _, size in sizes)
+        if total != exports.size_of(job):
+            raise NotFound("The file of this export has begun to expire; export anew.")
         asked = _asked(dict(call.scope["headers"]).get(b"range"), total)
         if asked == (0, 0) and total:
             await _begin(call, job, 416, [(b"content-range", f"bytes */{total}".encode())], 0)

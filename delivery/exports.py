@@ -70,7 +70,9 @@ class Export:
         """The next piece of the file."""
         place = Place(self._source.start(job)) if cursor is None else msgspec.convert(cursor, Place)
         if place.start is None:
-            return Chunk(output=await self._footer(job, place), last=True)
+            footer = await self._footer(job, place)
+            whole = Place(None, place.pieces + 1, place.size + len(footer))
+            return Chunk(output=footer, cursor=_plain(whole), last=True)
         kind = exports.format_of(job)
         rows, following = await self._rows(job, place.start, ROWS[kind])
         if kind is FileFormat.PARQUET:
@@ -79,7 +81,7 @@ class Export:
         if kind is FileFormat.CSV:
             header = b"" if cursor else file_rows.csv_header(self._source.columns)
             piece = header + file_rows.csv_lines(rows)
-        after = Place(following, place.pieces + 1)
+        after = Place(following, place.pieces + 1, place.size + len(piece))
         return Chunk(output=piece, written=len(rows), cursor=_plain(after), last=following is None)
 
     async def _rows(self, job: Job, start: str, enough: int) -> tuple[list[Row], str | None]:

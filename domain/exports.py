@@ -136,6 +136,11 @@ def format_of(job: Job) -> FileFormat:
     return FileFormat(job.spec["format"])
 
 
+def size_of(job: Job) -> int:
+    """Bytes of the file of an export that has succeeded, as its last cursor says (delivery.exports.Place)."""
+    return int(job.cursor.get("size", 0))
+
+
 def _id(at_ms: int) -> str:
     return ids.of("clk", at_ms, bytes(10))
 

@@ -128,6 +128,16 @@ async def test_files_are_for_their_workspace_once_they_are_whole(api: Api, other
         assert (await client.get(path)).status_code == 403
 
 
+async def test_a_file_that_has_begun_to_expire_is_none(api: Api, site: Site) -> None:
+    """Its pieces leave one by one: what is left of them is never given for the whole."""
+    await follow_up(api, [visit()])
+    path = await path_of(api, await export(api))
+    await api.services.database.job_results.delete_one({"job_id": path.rpartition("/")[2]})
+    async with await site.client(api, Scope.ANALYTICS_READ) as client:
+        answer = await client.get(path)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, "NOT_FOUND")
+
+
 async def test_a_filter_holds_and_the_range_ends_at_the_call(api: Api, site: Site) -> None:
     """What comes in later is part of no export that began before."""
     now_ms = visit().at_ms

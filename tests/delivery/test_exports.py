@@ -112,6 +112,7 @@ async def file_of(opened: Services, job: Job) -> bytes:
     sizes = await files.sizes(WORKSPACE, job.id)
     pieces = [await files.output(WORKSPACE, job.id, step) or b"" for step, _ in sizes]
     assert [len(piece) for piece in pieces] == [size for _, size in sizes]
+    assert sum(size for _, size in sizes) == exports.size_of(ended)
     return b"".join(pieces)
 
 
