@@ -16,12 +16,13 @@ from redirect import forms, requests, responses
 from redirect.buckets import Buckets
 from redirect.cookies import Cookies
 from redirect.counts import Counts
+from redirect.entries import Entry
 from redirect.gates import Gates
 from redirect.journal import Journal
 from redirect.orphans import Orphans
 from redirect.requests import Request
 from redirect.responses import NONE, Answer, Refused, whole
-from redirect.routes import Entry, Routes
+from redirect.routes import Routes
 from redirect.visit import Reader
 
 MISSES_PER_MINUTE: Final = 1_000

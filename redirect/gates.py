@@ -13,8 +13,8 @@ from domain.seats import Seats
 from domain.visits import Visit
 from redirect.counts import Counts
 from redirect.doors import Doors
+from redirect.entries import Entry
 from redirect.responses import Refused, whole
-from redirect.routes import Entry
 
 SEAT_SECONDS: Final = 1.0
 """How long a visitor waits for a seat: longer than for anything else, since nobody else can answer."""

@@ -9,10 +9,9 @@ from domain import routes
 from domain.errors import Unavailable
 from domain.links import Link, LinkChanged
 from domain.routes import Route, RouteSource
-from redirect import responses
 from redirect.breaker import Breaker
 from redirect.counts import Counts
-from redirect.responses import Answer
+from redirect.entries import Entry, Load
 
 BELIEVED_SECONDS: Final = 5.0
 """How long a route is believed without asking again, while news of edits come in."""
@@ -30,40 +29,6 @@ _UNKNOWN_EDIT: Final = 2**63
 
 Address = tuple[str, str]
 _log = logging.getLogger(__name__)
-
-
-class Entry:
-    """A route in the table, with the answer of its settled decision; times are monotonic seconds.
-
-    `full` remembers that all seats of a link with a clickLimit are taken, `ruled` the link if it has rules.
-    """
-
-    __slots__ = ("aliases", "answer", "due", "full", "route", "ruled", "seating", "until", "version")
-
-    def __init__(self) -> None:
-        self.route: Route
-        self.answer: Answer | None
-        self.due = self.until = 0.0
-        self.ruled: Link | None = None
-        self.full = False
-        self.seating: asyncio.Lock | None = None
-        self.version = ("", 0)
-        self.aliases: list[bytes] = []
-
-
-class _Load:
-    """A look-up that is under way, for everybody who waits for it."""
-
-    __slots__ = ("edited_to", "started", "task")
-
-    def __init__(self, started: float) -> None:
-        self.started = started
-        self.edited_to: int | None = None
-        self.task: asyncio.Task[Entry | None]
-
-    def outdates(self, found: Link | routes.Tombstone | None) -> bool:
-        """Whether an edit that we were told of meanwhile is newer than what was found."""
-        return self.edited_to is not None and (found is None or found.version < self.edited_to)
 
 
 class Routes:
@@ -89,7 +54,7 @@ class Routes:
         self._size = size
         self._entries: dict[Address, Entry] = {}
         self._aliases: dict[bytes, Entry] = {}
-        self._loads: dict[Address, _Load] = {}
+        self._loads: dict[Address, Load] = {}
         self.clicks: dict[str, int] = {}
         """Human clicks by link, of links whose rules ask for them: as old as what is known of the link."""
         self._breaker = Breaker()
@@ -183,8 +148,8 @@ class Routes:
             if entry is not None or load.started >= arrived:
                 return entry
 
-    def _start(self, address: Address, now: float) -> _Load:
-        load = self._loads[address] = _Load(now)
+    def _start(self, address: Address, now: float) -> Load:
+        load = self._loads[address] = Load(now)
         load.task = asyncio.create_task(self._ask(address, load))
         load.task.add_done_callback(lambda task: self._finish(address, task))
         return load
@@ -194,7 +159,7 @@ class Routes:
         if not task.cancelled():
             task.exception()  # whoever waits gets it; of a look-up in the background it is counted and logged
 
-    async def _ask(self, address: Address, load: _Load) -> Entry | None:
+    async def _ask(self, address: Address, load: Load) -> Entry | None:
         for _ in range(_ATTEMPTS):
             load.edited_to = None
             asked_at = self._now()
@@ -255,11 +220,7 @@ class Routes:
             entry = Entry()
         elif not route.plain:  # the short way may have led here until now
             self._forget_aliases(entry)
-        if entry.version != (route.link_id, route.link_version):
-            entry.full = False
-        entry.route = route
-        entry.version = (route.link_id, route.link_version)
-        entry.answer = responses.of(route.settled) if route.settled is not None else None
+        entry.lead(route)
         entry.due = asked_at and asked_at + self._believed_seconds * AHEAD
         entry.until = asked_at and asked_at + self._believed_seconds
         self._entries[address] = entry
