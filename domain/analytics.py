@@ -128,7 +128,7 @@ def series(table: Table, starts: Sequence[int], wanted: ClickFilter) -> list[Fig
 
 
 def breakdown(table: Table, by: Dimension, timezone: str, wanted: ClickFilter) -> dict[str, Figures]:
-    """The figures by value.
+    """The figures by value, where any clicks count.
 
     Args:
         timezone: whose clocks tell weekday and hour.
@@ -141,7 +141,7 @@ def breakdown(table: Table, by: Dimension, timezone: str, wanted: ClickFilter) -
     if by in CLOCKS:
         table = _by_clock(table, by, intervals.zone(timezone))
     found = {value: _figures(counts, wanted) for value, counts in table.items()}
-    return {value: figures for value, figures in found.items() if figures != Figures()}
+    return {value: figures for value, figures in found.items() if figures.clicks}
 
 
 def sliced(found: Mapping[str, Figures], first: int) -> Slices:

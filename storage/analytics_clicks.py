@@ -12,7 +12,7 @@ from domain.rollups import KINDS, MAX_VALUE, Table
 from domain.visits import Outcome
 from storage import clicks, mongo
 
-_FIELDS: Final[Mapping[Dimension, str]] = {
+FIELDS: Final[Mapping[Dimension, str]] = {
     Dimension.LINK: "$link_id",
     Dimension.CAMPAIGN: "$campaign_id",
     Dimension.TEMPLATE: "$template_id",
@@ -32,6 +32,7 @@ _FIELDS: Final[Mapping[Dimension, str]] = {
     Dimension.UTM_TERM: "$utm.term",
     Dimension.UTM_CONTENT: "$utm.content",
 }
+"""Where a click's value stands in its document; TAG and ATTRIBUTE have several."""
 _PLACES: Final = {kind.value: place and place + 1 for place, kind in enumerate(KINDS)}
 """Where a kind counts in a rollups.Counts; unique ones stand at 1."""
 
@@ -94,7 +95,7 @@ def _key(reading: Reading) -> Any:
     if reading.cell_ms:
         at_ms = {"$toLong": "$at"}
         return {"$subtract": [at_ms, {"$mod": [at_ms, reading.cell_ms]}]}
-    return None if reading.by is None else {"$ifNull": [_FIELDS[reading.by], None]}
+    return None if reading.by is None else {"$ifNull": [FIELDS[reading.by], None]}
 
 
 def _several(reading: Reading) -> Any:

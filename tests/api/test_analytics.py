@@ -156,6 +156,7 @@ async def test_a_breakdown_has_the_largest_first_and_an_exact_remainder(api: Api
     """Equal slices stand in the order of their keys; clicks without a value have the empty key."""
     places = ["GB"] * 3 + ["FR", "DE", "AT", ""]
     await follow(api, *(noon(country=each, visitor=str(n).encode()) for n, each in enumerate(places)))
+    await follow(api, noon(country="US", agent="curl/8"))
     assert await slices(api, by="COUNTRY", first=2) == ([("GB", 3), ("", 1)], 3)
     assert await slices(api, by="COUNTRY") == ([("GB", 3), ("", 1), ("AT", 1), ("DE", 1), ("FR", 1)], 0)
     assert await slices(api, by="COUNTRY", filter={"countries": ["FR", "XX"]}) == ([("FR", 1)], 0)

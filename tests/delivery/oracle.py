@@ -87,7 +87,7 @@ def breakdown(
             for kind, group in groups.items()
             if kinds is None or kind in kinds
         }
-    return {value: found for value, group in groups.items() if (found := figures(group, asked)) != Figures()}
+    return {value: found for value, group in groups.items() if (found := figures(group, asked)).clicks}
 
 
 def figures(clicks: Iterable[Seen], asked: Selection) -> Figures:

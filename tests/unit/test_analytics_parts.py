@@ -15,6 +15,7 @@ from domain.intervals import Interval
 from domain.matches import Match
 from domain.periods import Period
 from domain.rollups import Scope, ScopeKind
+from storage import analytics_clicks
 
 NOW = datetime(2026, 11, 20, 19, 47, 13, 123_000, UTC)
 SMB = ("segment", Match(among=frozenset({"smb"})))
@@ -53,6 +54,13 @@ def test_roll_ups_are_enough(need: Need) -> None:
     part = analytics_parts.part(need)
     assert part.asked != ()
     assert part.reading is None
+
+
+@pytest.mark.parametrize("by", Dimension)
+def test_every_dimension_is_known_to_roll_ups_and_to_clicks(by: Dimension) -> None:
+    need = analytics.for_breakdown(selection(), by, "plan" if by is Dimension.ATTRIBUTE else None)
+    assert analytics_parts.part(need).asked != ()
+    assert need.by in {None, Dimension.TAG, Dimension.ATTRIBUTE} or need.by in analytics_clicks.FIELDS
 
 
 @pytest.mark.parametrize(
