@@ -1,14 +1,18 @@
 """Live figures of links: exact, at the pace that was asked for, read once for all who watch."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
+from app import api as apis
 from app.services import Services
+from domain.access import Scope
 from domain.clicks import LinkStats
 from domain.errors import Unavailable
 from domain.feeds import Heads
@@ -17,7 +21,9 @@ from storage.ledgers import Ledger
 from storage.stats import Stats
 from subscriptions.boards import Boards
 from tests.api.conftest import Api, workspace
+from tests.api.test_results_url import Site
 from tests.delivery.workers import Worker, new_id, visit
+from tests.protocols.conftest import listening_on
 from tests.redirect.sites import DOMAIN, serving_site
 from tests.subscriptions.readers import WORKSPACE, commit
 
@@ -245,3 +251,38 @@ async def test_links_of_others_and_bounds_are_told(opened: Services) -> None:
     assert await refusal(api, []) == ("BAD_REQUEST", "There are no ids; give 1 to 250.")
     assert (await refusal(api, [new_id("lnk") for _ in range(251)]))[0] == "LIMIT_EXCEEDED"
     assert opened.live_stats._boards == {}
+
+
+async def test_two_event_streams_of_one_key_get_every_change(opened: Services, ledger: Ledger) -> None:
+    """Over real HTTP: the same figures for both, each frame whole."""
+    api = await workspace(opened)
+    link_id = (await api.create())["id"]
+    own = {"workspace_id": api.context.viewer.workspace_id, "link_id": link_id}
+    body = {"query": FEED, "variables": {"ids": [link_id], "every": 250}}
+    async with (
+        listening_on(apis.over(opened).application) as (port, _),
+        await Site(f"http://127.0.0.1:{port}", opened).client(api, Scope.ANALYTICS_READ) as client,
+        client.stream("POST", "/graphql", json=body, headers={"accept": "text/event-stream"}) as one,
+        client.stream("POST", "/graphql", json=body, headers={"accept": "text/event-stream"}) as two,
+        asyncio.timeout(20),
+    ):
+        streams = [events(each) for each in (one, two)]
+        assert [(await anext(each))["clicks"] for each in streams] == [0, 0]
+        for number in range(1, 4):
+            await commit(opened, ledger, [visit(**own)])
+            for each in streams:
+                while (row := await anext(each))["clicks"] < number:
+                    pass
+                assert row == {"linkId": link_id, "clicks": number, "uniques": 1, "bots": 0}
+        for each in streams:
+            await each.aclose()
+
+
+async def events(response: httpx.Response) -> AsyncGenerator[dict[str, Any], None]:
+    """The one row of each frame of an event stream."""
+    async for line in response.aiter_lines():
+        if line.startswith("data: "):
+            answer = json.loads(line.removeprefix("data: "))
+            assert "errors" not in answer, answer
+            (row,) = answer["data"]["linkStats"]
+            yield row
