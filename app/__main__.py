@@ -171,6 +171,34 @@ def seed(  # noqa: PLR0917 - options of a command
 
 
 @_commands.command()
+def watch(
+    *,
+    link: Annotated[
+        list[str] | None, typer.Option(help="only clicks on this link, by id; repeatable")
+    ] = None,
+    campaign: Annotated[str | None, typer.Option(help="only clicks of this campaign, by id")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="only links with this tag; repeatable")] = None,
+    url: Annotated[str | None, typer.Option(help="of the graph; default: the API on this machine")] = None,
+    data_dir: DataDir = None,
+    api_port: ApiPort = None,
+) -> None:
+    """Print live clicks, as JSON lines in a pipe; the key is LINKGRAPH_KEY or the data directory's."""
+    from app import watch as watching
+
+    settings = _settings(dict(os.environ), {"data_dir": data_dir, "api_port": api_port})
+    wanted = {"linkIds": link, "campaignId": campaign, "tags": tag}
+    given = {name: value for name, value in wanted.items() if value}
+    show = watching.printer(is_terminal=sys.stdout.isatty())
+    try:
+        key = watching.key_of(os.environ, settings.data_dir)
+        asyncio.run(watching.run(url or f"http://localhost:{settings.api_port}/graphql", key, given, show))
+    except watching.Refused as error:
+        _refuse(str(error), 1)
+    except BrokenPipeError:
+        os._exit(0)  # who read the pipe has left; flushing it once more would only complain
+
+
+@_commands.command()
 def schema() -> None:
     """Print the graph's SDL, as schema/schema.graphql has it."""
     from app import graph
