@@ -54,6 +54,7 @@ class Questions:
         """Tables of counts; a table that is needed twice is counted once."""
 
         async def load(needs: list[Need]) -> Sequence[Table]:
+            await self.as_of.load("")  # before the figures, or it would promise clicks that came behind them
             return await self._analytics.tables(self._workspace_id, needs)
 
         return DataLoader(load)
