@@ -40,7 +40,7 @@ class Watching:
         self.frames = frames
         self.seen: dict[str, LinkStats] = {}
 
-    async def next(self, seconds: float = 5) -> Sequence[LinkStats]:
+    async def next(self, seconds: float = 15) -> Sequence[LinkStats]:
         async with asyncio.timeout(seconds):
             rows = await anext(self.frames)
         self.seen.update((row.link_id, row) for row in rows)
@@ -92,7 +92,7 @@ async def test_all_come_at_once_and_then_what_changed(
     busy, quiet = new_id("lnk"), new_id("lnk")
     await commit(opened, ledger, [visit(link_id=busy)] * 3)
     async with watching(boards, busy, quiet) as reader:
-        first = await reader.next(2)
+        first = await reader.next()
         assert [(row.link_id, row.clicks, row.uniques) for row in first] == [(busy, 3, 1), (quiet, 0, 0)]
         await commit(opened, ledger, [visit(link_id=busy, agent="curl/8"), visit(link_id=new_id("lnk"))])
         (row,) = await reader.next()
