@@ -23,8 +23,8 @@ from domain.idempotency import Claim, Claims
 from domain.instants import Clock
 
 HEADER: Final = b"idempotency-key"
-_NAMED_PASSWORD: Final = re.compile(r"\bpassword\s*:\s*\$(\w+)")
-_PASSWORD: Final = re.compile(r'(\bpassword\s*:\s*)"((?:[^"\\]|\\.)*)"')
+_NAMED_PASSWORD: Final = re.compile(r"\bpassword[\s,]*:[\s,]*\$(\w+)")
+_PASSWORD: Final = re.compile(r'(\bpassword[\s,]*:[\s,]*)("""(?s:.*?)"""|"(?:[^"\\]|\\.)*")')
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +50,7 @@ def header_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 def repeat_of(key: str, call: Call) -> Repeat:
     """The key with what it stands for: the document, which operation of it, and its variables."""
-    text = _PASSWORD.sub(lambda found: f'{found[1]}"{_hint(found[2])}"', call.text)
+    text = _PASSWORD.sub(lambda found: f"{found[1]}{_hint(found[2])}", call.text)
     names = {"password", *_NAMED_PASSWORD.findall(text)}
     payload = [text, call.operation_name, _without_passwords(call.variables, names)]
     return Repeat(key, hashlib.sha256(msgspec.json.encode(payload, order="deterministic")).digest())
