@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +41,7 @@ from storage.keys import MongoKeys
 CLICKS: Final = 50
 IN_FLIGHT: Final = 2
 SOCKETS_PER_KEY: Final = 100
+WAVE: Final = 50
 DATABASE: Final = "linkgraph"
 NEEDED_STOCK: Final = 8.0
 NEEDED_BARE: Final = 0.85
@@ -117,8 +118,11 @@ class Bench:
         crowd = Crowd()
         port = self.port if path == "/graphql" else self.plain_port
         wanted = [(self.keys[each // SOCKETS_PER_KEY], audiences.FEED) for each in range(subscribers)]
-        async with audiences.subscribed(port, path, wanted, crowd.got):
-            await crowd.until(subscribers)
+        async with AsyncExitStack() as stack:
+            for start in range(0, subscribers, WAVE):  # a socket has five seconds for its first message
+                wave = wanted[start : start + WAVE]
+                await stack.enter_async_context(audiences.subscribed(port, path, wave, crowd.got))
+                await crowd.until(start + len(wave))
             yield crowd
 
     async def rate(self, path: str, server: psutil.Process, subscribers: int, seconds: float) -> float:
