@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import msgspec
 
@@ -25,7 +26,7 @@ from redirect.app import MISSES_PER_MINUTE, Redirect
 from redirect.buckets import Buckets
 from redirect.cookies import Cookies
 from redirect.counts import Counts
-from redirect.doors import Doors
+from redirect.doors import PER_LINK, PER_VISITOR, Doors
 from redirect.gates import Gates
 from redirect.journal import Journal
 from redirect.orphans import Orphans
@@ -36,6 +37,7 @@ from redirect.salts import Salts
 from redirect.signals import Signals
 from redirect.visit import Reader
 from storage import news
+from storage.attempts import RedisAttempts
 from storage.routes import MongoRoutes
 from storage.salts import MongoSalts
 from storage.seats import MongoSeats
@@ -88,7 +90,7 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
     owners = _Owners(MongoWorkspaces(opened.database), hostnames.of(settings.short_base))
     redirect = Redirect(
         routes=routes,
-        gates=Gates(Doors(vault, counts, time.monotonic), MongoSeats(opened.database), known.agents, counts),
+        gates=Gates(_doors(opened, vault, counts), MongoSeats(opened.database), known.agents, counts),
         cookies=Cookies(reader),
         reader=reader,
         known=known,
@@ -110,6 +112,11 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
     ):
         yield redirect
     vault.close()
+
+
+def _doors(opened: Connections, vault: ThreadVault, counts: Counts) -> Doors:
+    shared = partial(RedisAttempts, opened.redis, opened.settings.mongodb_database)
+    return Doors(vault, shared(PER_VISITOR), shared(PER_LINK), counts, time.monotonic)
 
 
 async def _hear_signals(opened: Connections, signals: Signals) -> None:

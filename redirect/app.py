@@ -107,7 +107,7 @@ class Redirect:
         """The same for links that ask for a password, a seat or a cookie."""
         route, given = entry.route, NONE
         if request.method == "POST":
-            client = visitors.network_of(self.reader.client_of(request.headers, request.peer))
+            client = self.reader.name_of_client(request.headers, request.peer, visit.at_ms)
             if not await self._gates.doors.opened(route, client, request.headers, receive):
                 return forms.WRONG
             visit = msgspec.structs.replace(visit, unlocked=True)

@@ -21,6 +21,18 @@ PER_LINK: Final = 100
 _FORM_TYPE: Final = b"application/x-www-form-urlencoded"
 
 
+class Attempts(Protocol):
+    """Buckets of attempts that all redirect processes share; while they cannot, everybody is let through."""
+
+    async def spend(self, link_id: str, name: str) -> float:
+        """Take one attempt; returns 0, or in how many seconds there will be one."""
+        ...
+
+    async def give_back(self, link_id: str, name: str) -> None:
+        """The attempt was none of those that are to be limited."""
+        ...
+
+
 class Door(Protocol):
     """What is asked of a link: `routes.Route` has it."""
 
@@ -34,16 +46,27 @@ class Door(Protocol):
 
 
 class Doors:
-    """Checks passwords, after the attempt was paid for.
+    """Checks passwords, after the attempt was paid for: here first, then where all processes count.
 
     Args:
+        of_visitors: buckets of PER_VISITOR.
+        of_links: buckets of PER_LINK.
         vault: hashes beside the event loop.
         counts: see Counts.
         now: monotonic seconds.
     """
 
-    def __init__(self, vault: Vault, counts: Counts, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        vault: Vault,
+        of_visitors: Attempts,
+        of_links: Attempts,
+        counts: Counts,
+        now: Callable[[], float],
+    ) -> None:
         self._vault = vault
+        self._of_visitors = of_visitors
+        self._of_links = of_links
         self._counts = counts
         self._now = now
         self._visitors = Buckets(per_minute=PER_VISITOR)
@@ -53,7 +76,7 @@ class Doors:
         """Whether the form that comes in holds the link's password.
 
         Args:
-            client: network that it comes from, see visitors.network_of.
+            client: what the network that it comes from is called, see visitors.hash_of.
             receive: ASGI's.
 
         Raises:
@@ -62,28 +85,36 @@ class Doors:
         if door.password is None:
             raise Refused(405)
         given = await _password_in(headers, receive)
-        visitor = f"{door.link_id} {client}"
-        self._pay(door.link_id, visitor)
+        await self._pay(door.link_id, client)
         try:
             right = bool(given) and await self._vault.opens(door.password, given)
         except Unavailable as unavailable:
             self._counts.unavailable += 1
             raise Refused(503, retry_after_seconds=whole(unavailable.retry_after_seconds)) from unavailable
         if right:
-            self._visitors.give_back(visitor)
-            self._links.give_back(door.link_id)
+            await self._give_back(door.link_id, client)
         else:
             self._counts.passwords_wrong += 1
         return right
 
-    def _pay(self, link_id: str, visitor: str) -> None:
+    async def _pay(self, link_id: str, client: str) -> None:
+        """Take an attempt of the client's, then one of the link's: who may not try uses up nobody else's."""
         now = self._now()
-        wait = self._visitors.spend(visitor, now)
-        if wait == 0:  # who may not try does not use up what the link has for others
-            wait = self._links.spend(link_id, now)
-        if wait > 0:
+        wait = (
+            self._visitors.spend(f"{link_id} {client}", now)
+            or self._links.spend(link_id, now)
+            or await self._of_visitors.spend(link_id, client)
+            or await self._of_links.spend(link_id, "all")
+        )
+        if wait:
             self._counts.limited += 1
             raise Refused(429, retry_after_seconds=whole(wait))
+
+    async def _give_back(self, link_id: str, client: str) -> None:
+        self._visitors.give_back(f"{link_id} {client}")
+        self._links.give_back(link_id)
+        await self._of_visitors.give_back(link_id, client)
+        await self._of_links.give_back(link_id, "all")
 
 
 async def _password_in(headers: Mapping[bytes, bytes], receive: Any) -> str:

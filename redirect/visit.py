@@ -1,5 +1,6 @@
 """From a request to a visit: the facts that rules and the ledger need, and no more than them."""
 
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
@@ -51,6 +52,7 @@ class Reader:
         self._places = places
         self._now_ms = now_ms
         self._https = https
+        self._own_salt = visitors.keyed(os.urandom(visitors.SALT_BYTES))
         self._country_header = country_header.lower().encode()
         self._notable = frozenset((*_PURPOSES, b"sec-gpc", b"x-forwarded-for"))
         self._places_known = places.known or bool(country_header)
@@ -105,6 +107,11 @@ class Reader:
             client,
             place.timezone,
         )
+
+    def name_of_client(self, headers: Mapping[bytes, bytes], peer: str, at_ms: int) -> str:
+        """What the network of whoever asks is called on this day: alike in all processes, and no address."""
+        network = _network_of(self.client_of(headers, peer))
+        return visitors.hash_of(self._salts.at(at_ms) or self._own_salt, "client", network, "").hex()
 
     def pseudonym_of(self, visit: Visit) -> bytes:
         """What a cookie is to call a visitor; empty where he has no hash, and is not to be recognised."""

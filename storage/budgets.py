@@ -49,7 +49,7 @@ class Budgets:
         restore_per_second: points that come back each second.
     """
 
-    def __init__(self, redis: Redis, *, prefix: str, capacity: int, restore_per_second: int) -> None:
+    def __init__(self, redis: Redis, *, prefix: str, capacity: int, restore_per_second: float) -> None:
         self._take = redis.register_script(_TAKE)
         self._prefix = prefix
         self._capacity = capacity

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
 import pytest
 
+from app.settings import Settings
 from domain import passwords
 from domain.errors import Unavailable
 from domain.visits import Outcome, Purpose
@@ -17,7 +19,7 @@ from redirect.buckets import Buckets
 from storage.seats import MongoSeats
 from tests.api.conftest import Api
 from tests.redirect.decisions import ELSEWHERE, FIREFOX, IPHONE, MATCHED, explained, visited
-from tests.redirect.sites import DOMAIN, Response, Site, parsed
+from tests.redirect.sites import DOMAIN, Response, Site, parsed, serving_site
 
 PASSWORD = "correct horse 中 &="
 SEALED = passwords.seal(PASSWORD)
@@ -143,6 +145,13 @@ async def test_a_form_that_does_not_end(site: Site, monkeypatch: pytest.MonkeyPa
     assert (answer.status, answer.headers["connection"]) == (408, "close")
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are checked at once: buckets refill while a slow machine hashes."""
+    monkeypatch.setattr(passwords, "opens", lambda _, given: given == PASSWORD)
+
+
+@pytest.mark.usefixtures("hasty")
 async def test_attempts_are_limited_before_they_are_checked(site: Site) -> None:
     """Ten a minute for a client on a link; then even the right one waits. Others, and other links, do not."""
     link, another = await site.add(password=SEALED), await site.add(password=SEALED)
@@ -154,6 +163,39 @@ async def test_attempts_are_limited_before_they_are_checked(site: Site) -> None:
     assert (await posted(site, another.slug, PASSWORD)).status == 303
 
 
+@pytest.mark.usefixtures("hasty")
+async def test_processes_share_the_attempts_of_a_client(
+    site: Site, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Over all redirects together ten a minute, while Redis answers; its keys hold no address (PR-03)."""
+    own = msgspec.structs.replace(settings, data_dir=tmp_path_factory.mktemp("second"))
+    async with serving_site(own) as second:
+        link = await site.add(password=SEALED)
+        for number in range(doors.PER_VISITOR):
+            assert (await posted((site, second)[number % 2], link.slug, "guess")).status == 403
+        for each in (site, second):
+            limited = await posted(each, link.slug, PASSWORD)
+            assert (limited.status, "retry-after" in limited.headers) == (429, True)
+        names = [name async for name in site.services.redis.scan_iter(match=f"*{link.id}*")]
+        assert len(names) == 2
+        assert [name for name in names if b"127.0.0.1" in name] == []
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_each_process_counts_alone_while_redis_is_away(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """RD-13: passwords open links, and guessing stays limited."""
+    away = msgspec.structs.replace(
+        settings, redis_url="unix:///nowhere/redis.sock", data_dir=tmp_path_factory.mktemp("alone")
+    )
+    async with serving_site(away) as site:
+        link = await site.add(password=SEALED)
+        assert (await posted(site, link.slug, PASSWORD)).status == 303
+        statuses = [(await posted(site, link.slug, "guess")).status for _ in range(doors.PER_VISITOR + 1)]
+        assert statuses == [403] * doors.PER_VISITOR + [429]
+
+
 async def test_a_right_password_costs_no_attempt(site: Site) -> None:
     """An office behind one address gets in one after the other."""
     link = await site.add(password=SEALED)
@@ -161,6 +203,7 @@ async def test_a_right_password_costs_no_attempt(site: Site) -> None:
     assert set(statuses) == {303}
 
 
+@pytest.mark.usefixtures("hasty")
 async def test_many_clients_share_the_attempts_of_a_link(
     ruled: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
