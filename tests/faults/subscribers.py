@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -63,7 +64,9 @@ class Subscriber:
                     self.connections += 1
                     await self._follow(socket)
             except (OSError, ConnectionClosed, InvalidStatus, TimeoutError):
-                await asyncio.sleep(0.1)  # a client's pause before it comes back
+                await asyncio.sleep(
+                    random.uniform(0.05, 0.3)
+                )  # a client's pause, so that not all come back at once
 
     async def _follow(self, socket: ClientConnection) -> None:
         await socket.send(json.dumps({"type": "connection_init", "payload": self.application.headers}))
