@@ -95,7 +95,7 @@ class Campaigns(Protocol):
     async def update(
         self, workspace_id: str, old: Campaign, new: Campaign, job: Job | None
     ) -> Conflict | None:
-        """Replace `old` by `new`, if it is still what is kept, and keep `job` with it; None when it is done."""
+        """Replace `old` by `new`, if it is still what is kept, and keep `job` too; None when it is done."""
         ...
 
 

@@ -52,6 +52,6 @@ class MongoCampaigns:
     async def update(
         self, workspace_id: str, old: Campaign, new: Campaign, job: Job | None
     ) -> Conflict | None:
-        """Replace `old` by `new`, if it is still what is kept, and keep `job` with it; None when it is done."""
+        """Replace `old` by `new`, if it is still what is kept, and keep `job` too; None when it is done."""
         replaced = await versions.replace(self._campaigns, workspace_id, old, new, job)
         return None if replaced else Conflict.STALE

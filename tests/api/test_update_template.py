@@ -22,7 +22,8 @@ mutation ($input: UpdateTemplateInput!, $apply: Boolean = true) {
 """
 LINKS = """
 query ($id: ID!) { template(id: $id) { links(first: 250) { nodes {
-  id version templateVersion slug destination title tags attributes utm { source medium campaign content } expiresAt createdAt
+  id version templateVersion slug destination title tags attributes expiresAt createdAt
+  utm { source medium campaign content }
   rules { name destination } campaign { id } revisions(first: 1) { nodes { actor } }
 } } } }
 """
