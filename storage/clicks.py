@@ -106,7 +106,7 @@ async def bounded(database: mongo.Database) -> AsyncIterator[None]:
                 await database.command("ping")
             raise LimitExceeded(
                 f"Finding these clicks takes the database more than {SECONDS:g} s. "
-                "Ask for a shorter range, or for links, a campaign or a template with fewer clicks."
+                "Ask for links, a campaign or a template with fewer clicks, or for a shorter range, if any."
             ) from error
 
 
