@@ -81,7 +81,7 @@ class CsvRows:
             self._read_header(record, size, began)
         elif size > MAX_ROW_BYTES:
             yield uploads.too_long(size)
-        elif record.strip():
+        elif record.strip(b" "):  # a line of tabs alone may be a row of cells
             yield from self._row(record)
 
     def _read_header(self, record: bytes, size: int, line: int) -> None:

@@ -45,7 +45,8 @@ def test_the_header_tells_the_delimiter(delimiter: str, header: str) -> None:
 
 
 def test_an_empty_cell_is_not_given_and_an_empty_row_is_none() -> None:
-    assert rows_of([b"a,b\n,2\n,\n\n3,\n"]) == [{"b": "2"}, {"a": "3"}]
+    assert rows_of([b"a,b\n,2\n,\n\n   \n3,\n"]) == [{"b": "2"}, {"a": "3"}]
+    assert rows_of([b"a\tb\n\t \n\t\n"]) == [{"b": " "}]
 
 
 def test_a_password_is_not_kept() -> None:
