@@ -29,13 +29,10 @@ class PushingProtocol(WebSocketsSansIOProtocol):
         return True
 
 
-def text_frame(*parts: bytes) -> bytes:
-    """The frame of a text message."""
-    length = sum(map(len, parts))
+def text_head(length: int) -> bytes:
+    """What stands before a text message of `length` bytes."""
     if length < 126:
-        head = bytes((_TEXT, length))
-    elif length < 65_536:
-        head = bytes((_TEXT, 126)) + length.to_bytes(2, "big")
-    else:
-        head = bytes((_TEXT, 127)) + length.to_bytes(8, "big")
-    return b"".join((head, *parts))
+        return bytes((_TEXT, length))
+    if length < 65_536:
+        return bytes((_TEXT, 126)) + length.to_bytes(2, "big")
+    return bytes((_TEXT, 127)) + length.to_bytes(8, "big")

@@ -49,6 +49,13 @@ async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
                 task.exception()  # looked at, so that nobody warns of it
 
 
+def heed_cancellation() -> None:
+    """Stop where a cancellation was dropped on the way (see `end`): who left is not served."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:

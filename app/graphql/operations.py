@@ -12,19 +12,19 @@ import strawberry
 from graphql import ExecutionResult, Executor, OperationType, create_source_event_stream
 from strawberry.execution import optimized_is_awaitable
 
-from app.graphql import failures, sharing
+from app.graphql import failures, rights, sharing
 from app.graphql.costs import Operation
 from app.graphql.documents import Document, Documents, Invalid
 from app.graphql.idempotency import Idempotency, Repeat, repeat_of
 from app.graphql.limits import Bill, Budget, Reading
 from app.graphql.payloads import Call
+from app.tasks import heed_cancellation
 from domain.access import Viewer
-from domain.errors import ApiError, Forbidden, TimedOut, Unauthenticated
+from domain.errors import ApiError, TimedOut, Unauthenticated
 from subscriptions.shared import Groups, Push
 
 EXECUTION_SECONDS: Final = 10.0
 _encode = msgspec.json.Encoder().encode
-_KEY_NEEDED: Final = "An API key is needed: send it as 'Authorization: Bearer <API key>'."
 
 
 class Context(Protocol):
@@ -105,7 +105,7 @@ class Graph:
             Unauthenticated: a key is needed and there is none.
         """
         if key is None and not self._playground:
-            raise Unauthenticated(_KEY_NEEDED)
+            raise Unauthenticated(rights.KEY_NEEDED)
 
     async def start(
         self,
@@ -131,7 +131,7 @@ class Graph:
         document = self._document(call.text, viewer)
         operation = document.operation(call.operation_name)
         admit(operation.kind)
-        _check_rights(operation, viewer)
+        rights.check(operation, viewer)
         executor = self._executor_class.build(
             self._schema,
             document.node,
@@ -147,7 +147,7 @@ class Graph:
         variables = executor.variable_values.coerced
         operation.check_values(variables)
         bill = await self._budget.charge(viewer, operation.requested(variables))
-        _heed_cancellation()
+        heed_cancellation()
         repeat = None
         if idempotency_key is not None and operation.kind is OperationType.MUTATION:
             repeat = repeat_of(idempotency_key, call)
@@ -200,7 +200,7 @@ class Graph:
             return
 
         async def show(payload: Any) -> bytes:
-            _heed_cancellation()
+            heed_cancellation()
             event = started.executor.build_per_event_executor(payload)
             event.context_value = started.executor.context_value.fork()
             return _encode(_answer(await self._limited(event.execute_operation, False), started.request_id))
@@ -245,24 +245,6 @@ class Graph:
         return TimedOut(
             f"The operation took longer than {self._seconds:g} s and was stopped. Ask for less at once."
         )
-
-
-def _heed_cancellation() -> None:
-    """Stop where a cancellation was dropped on the way (see app.tasks.end): who left is not served."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
-def _check_rights(operation: Operation, viewer: Viewer | None) -> None:
-    if viewer is None:
-        if not operation.public:
-            raise Unauthenticated(_KEY_NEEDED)
-        return
-    lacking = viewer.lacks(operation.scopes)
-    if lacking:
-        names = ", ".join(sorted(lacking))
-        raise Forbidden(f"The key lacks a scope that this operation needs: {names}.")
 
 
 def _answer(result: ExecutionResult, request_id: str) -> dict[str, Any]:

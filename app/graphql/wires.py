@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from app.pushing import EXTENSION, text_frame
+from app.pushing import EXTENSION, text_head
 
 _encode = msgspec.json.Encoder().encode
 Push = Callable[[bytes], bool]
@@ -59,8 +59,9 @@ class Wire:
         push = self._push
         if push is None:
             return _never
-        head = _head(name)
-        return lambda payload: push(text_frame(head, payload, b"}"))
+        head, end = _head(name), b"}"
+        around = len(head) + len(end)
+        return lambda payload: push(b"".join((text_head(around + len(payload)), head, payload, end)))
 
     async def close(self, end: Closed) -> None:
         """Close the socket, if its client is there and reads."""
