@@ -8,7 +8,7 @@ import msgspec
 from domain import campaigns, drafts, fields, ids, jobs, uploads
 from domain.campaigns import Campaign, Channel
 from domain.drafts import Draft
-from domain.errors import UserErrorCode
+from domain.errors import UserError, UserErrorCode
 from domain.jobs import BulkKind, Job, JobNews, Jobs
 from domain.passwords import Vault
 from domain.templates import Template, Templates
@@ -175,10 +175,10 @@ async def _upload(asked: Asked, bench: Workbench, desk: Desk) -> Upload:
 
 async def _inline(asked: Asked, desk: Desk) -> list[Any]:
     """The rows that came with the call, as plain data; of passwords only hashes are kept for the job."""
-    name, given = ("rows", asked.rows)
+    name, given = "rows", list(asked.rows or ())
     if asked.links is not None:
-        name, given = ("links", await drafts.sealed_whole(asked.links, desk.vault))
-    rows: list[Any] = msgspec.to_builtins(given)
+        name, given = "links", list(await drafts.sealed_whole(asked.links, desk.vault))
+    rows = [row if isinstance(row, UserError) else msgspec.to_builtins(row) for row in given]
     size = len(msgspec.json.encode(rows))
     if size > MAX_BYTES:
         message = f"The {name} have {size:,} bytes; one call takes up to {MAX_BYTES:,}, a file more."

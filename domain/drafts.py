@@ -90,23 +90,23 @@ async def sealed(rows: Sequence[Draft], vault: Vault) -> list[Draft]:
     ]
 
 
-async def sealed_whole(rows: Sequence[Draft], vault: Vault) -> list[Draft]:
+async def sealed_whole(rows: Sequence[Draft], vault: Vault) -> list[Draft | UserError]:
     """The same for rows that are kept before they are judged: no password may be among what is kept.
 
+    Returns:
+        For each row its draft, or why its password cannot be sealed.
+
     Raises:
-        Rejected: a row has one that cannot be sealed; paths begin with "links" and the row.
         errors.Unavailable: too many are being hashed already.
     """
-    made = await sealed(rows, vault)
-    errors = []
-    for place, row in enumerate(made):
+    made: list[Draft | UserError] = []
+    for row in await sealed(rows, vault):
         try:
             if isinstance(row.password, str):
                 _password(row.password, ())
+            made.append(row)
         except Rejected as rejected:
-            errors += [error.under("links", str(place)) for error in rejected.errors]
-    if errors:
-        raise Rejected(*errors[:100])
+            made.append(rejected.errors[0])
     return made
 
 
@@ -158,10 +158,7 @@ def _password(given: str | Sealed, _hosts: Sequence[str]) -> Sealed:
     problem = passwords.problem(given)
     if problem is not None:
         raise fields.refused("password", f"The password {problem}")
-    message = (
-        f"Passwords are set by createLink and updateLink, and by createLinks: up to {MAX_PASSWORDS}"
-        " different ones in a call."
-    )
+    message = f"One call sets up to {MAX_PASSWORDS} different passwords; set this one by a call of its own."
     raise fields.refused("password", message, UserErrorCode.LIMIT_EXCEEDED)
 
 

@@ -159,12 +159,16 @@ class Packing:
 async def add_inline(
     rows: Iterable[object], *, workspace_id: str, store: Uploads, clock: Clock, ids: Ids
 ) -> Upload:
-    """Keep rows that came with a call itself, for the job that it starts; repeated, it is the same upload."""
+    """Keep rows that came with a call itself, for the job that it starts; repeated, it is the same upload.
+
+    Args:
+        rows: JSON values as they were given; a UserError in the place of a row that is known to be none.
+    """
     now = clock()
     upload_id, expires_at = ids.at("upl", instants.milliseconds(now)), now + UNUSED
     packing = Packing()
     for row in rows:
-        chunk = packing.add(packed(row))
+        chunk = packing.add(row if isinstance(row, UserError) else packed(row))
         if chunk is not None:
             await store.add_chunk(workspace_id, upload_id, chunk, expires_at)
     rest = packing.rest()

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from domain import campaign_edits, ids, paging, propagations
+from domain import campaign_edits, drafts, ids, paging, propagations
 from domain.access import Scope
 from domain.campaign_drafts import MAX_CHANNELS
 from resolvers.outcomes import outcome
@@ -72,5 +72,6 @@ class CampaignMutations:
     ) -> LinksPayload:
         """One result a channel, in the order of the channels; each succeeds or fails alone."""
         bench = await info.context.workbench()
-        made = await outcome(campaign_edits.create_links(campaign_id, input.to_domain(), bench))
+        (draft,) = await drafts.sealed([input.to_domain()], info.context.stores.vault)
+        made = await outcome(campaign_edits.create_links(campaign_id, draft, bench))
         return LinksPayload.of(made, info.context)

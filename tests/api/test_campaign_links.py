@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from domain import passwords
 from domain.ids import of as id_of
 from tests.api.conftest import Api, Commands, stores_with
 from tests.api.test_campaigns import create as campaign
@@ -150,6 +151,18 @@ async def test_one_call_makes_a_link_for_each_channel(api: Api) -> None:
     ]
     assert {node["id"] for node in first["nodes"] + rest["nodes"]} == {link["id"] for link in made}
     assert first["totalCount"] == {"value": 2}
+
+
+async def test_links_of_channels_share_a_password(api: Api) -> None:
+    """What every link of the call can have, each gets; of the password only a hash is kept."""
+    spring = await campaign(api, channels=CHANNELS)
+    fields = {"destination": "https://example.com/", "password": "open sesame"}
+    payload = (await api(CREATE_ALL, campaignId=spring["id"], input=fields))["createCampaignLinks"]
+    assert (payload["succeeded"], payload["failed"]) == (2, 0)
+    workspace_id = api.context.viewer.workspace_id
+    made = [await api.services.links.by_id(workspace_id, each["link"]["id"]) for each in payload["results"]]
+    kept = [link.password for link in made if link is not None and link.password is not None]
+    assert [passwords.opens(sealed, "open sesame") for sealed in kept] == [True, True]
 
 
 async def test_each_channel_succeeds_or_fails_alone(api: Api) -> None:

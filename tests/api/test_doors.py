@@ -9,6 +9,7 @@ from app.graphql.payloads import Call
 from domain import drafts, passwords
 from domain.passwords import Sealed
 from tests.api.conftest import Api
+from tests.bulk import work_off
 
 SECRET = "correct horse battery"
 CREATE = (
@@ -143,22 +144,30 @@ def test_an_idempotency_key_remembers_no_password() -> None:
 
 BULK = (
     "mutation ($links: [CreateLinkInput!]!) { bulkCreateLinks(input: {links: $links}) "
-    "{ bulkJob { id } userErrors { code field } } }"
+    "{ bulkJob { id total } userErrors { code field } } }"
+)
+RESULTS = (
+    "query ($id: ID!) { bulkJob(id: $id) { succeeded failed "
+    "results { nodes { link { hasPassword } userErrors { code field } } } } }"
 )
 
 
 async def test_rows_of_a_job_wait_without_their_passwords(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """BK-01: what is kept for a job holds hashes; a call with one that cannot be hashed is refused whole."""
+    """BK-01: what is kept for a job holds hashes; what cannot be hashed is its row's error alone."""
     monkeypatch.setattr(drafts, "MAX_PASSWORDS", 1)
-    rows = [{"destination": "https://example.com/", "password": each} for each in (SECRET, SECRET, None)]
+    given = (SECRET, SECRET, None, "another one", "kurz\u202e")
+    rows = [{"destination": "https://example.com/", "password": each} for each in given]
     started = (await api(BULK, links=rows))["bulkCreateLinks"]
-    assert (started["bulkJob"] is not None, started["userErrors"]) == (True, [])
+    assert (started["bulkJob"]["total"], started["userErrors"]) == (5, [])
     text = await kept(api)
-    assert SECRET not in text
+    assert [secret in text for secret in (SECRET, "another one", "kurz")] == [False, False, False]
     assert text.count("$argon2id$") == 2
-    refused = (await api(BULK, links=[*rows, {**rows[0], "password": "another one"}]))["bulkCreateLinks"]
-    assert refused == {
-        "bulkJob": None,
-        "userErrors": [{"code": "LIMIT_EXCEEDED", "field": ["links", "3", "password"]}],
-    }
-    assert "another one" not in await kept(api)
+    await work_off(api.services)
+    job = (await api(RESULTS, id=started["bulkJob"]["id"]))["bulkJob"]
+    assert (job["succeeded"], job["failed"]) == (3, 2)
+    results = job["results"]["nodes"]
+    assert [(each["link"] or {}).get("hasPassword") for each in results] == [True, True, False, None, None]
+    assert [error for each in results for error in each["userErrors"]] == [
+        {"code": "LIMIT_EXCEEDED", "field": ["3", "password"]},
+        {"code": "INVALID", "field": ["4", "password"]},
+    ]
