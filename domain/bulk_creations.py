@@ -174,11 +174,17 @@ async def _upload(asked: Asked, bench: Workbench, desk: Desk) -> Upload:
 
 
 async def _inline(asked: Asked, desk: Desk) -> list[Any]:
-    """The rows that came with the call, as plain data; of passwords only hashes are kept for the job."""
+    """The rows that came with the call, as plain data.
+
+    Of passwords the job gets hashes only, and of those that a row gives to a template not even that.
+    """
     name, given = "rows", list(asked.rows or ())
     if asked.links is not None:
         name, given = "links", list(await drafts.sealed_whole(asked.links, desk.vault))
     rows = [row if isinstance(row, UserError) else msgspec.to_builtins(row) for row in given]
+    for row in rows:
+        if name == "rows" and isinstance(row, dict):
+            uploads.without_secrets(row)
     size = len(msgspec.json.encode(rows))
     if size > MAX_BYTES:
         message = f"The {name} have {size:,} bytes; one call takes up to {MAX_BYTES:,}, a file more."

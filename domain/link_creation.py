@@ -40,12 +40,11 @@ class _FromTemplate:
     def __init__(self, template: Template, spec: CreateLinks, now: datetime) -> None:
         self._rows = TemplateRows(template, spec.campaign_id, spec.channel)
         self._now = now
-        self._filed = spec.format is not UploadFormat.INLINE
         self._cells = spec.format is UploadFormat.CSV
 
     def read(self, row: dict[str, Any]) -> Wanted:
         """What the template makes of them."""
-        if self._filed and (secret := uploads.secret(row)) is not None:
+        if (secret := uploads.secret(row)) is not None:
             raise Rejected(secret)
         values = written_links.with_attributes(row) if self._cells else row
         draft, origin = self._rows.draft(values, self._now)

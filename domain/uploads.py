@@ -23,7 +23,7 @@ MAX_WAITING: Final = 100
 """… and how many of a workspace may do so: what no job has claimed takes room for nothing."""
 
 HIDDEN: Final = "…"
-"""What is kept of a secret in a file."""
+"""What is kept of a secret in a row."""
 _SECRET: Final = "password"  # noqa: S105 - the name of a column
 _NO_SECRET: Final = frozenset({"", "false", "no", "0", "null"})
 
@@ -211,7 +211,7 @@ def packed(row: object) -> bytes | UserError:
 
 
 def without_secrets(row: dict[str, Any]) -> bool:
-    """Forget what a file says under `password`, changing the row in place: rows are kept for weeks.
+    """Forget what a row says under `password`, changing it in place: rows are kept for weeks.
 
     Where there was one, HIDDEN takes its place; other services' exports say "false" there, which goes.
 
@@ -228,11 +228,11 @@ def without_secrets(row: dict[str, Any]) -> bool:
 
 
 def secret(row: Mapping[str, Any]) -> UserError | None:
-    """Why a row of a file with a secret makes no link: it would be open to everybody."""
+    """Why a row that had a secret makes no link: it would be open to everybody."""
     found = next((name for name, value in row.items() if name.strip().lower() == _SECRET and value), None)
     if found is None:
         return None
-    message = "Passwords are not taken from files; make this link with createLink."
+    message = "Passwords are not taken from rows; make this link with createLink."
     return UserError(UserErrorCode.INVALID, message, (Verbatim(found),))
 
 

@@ -146,10 +146,33 @@ BULK = (
     "mutation ($links: [CreateLinkInput!]!) { bulkCreateLinks(input: {links: $links}) "
     "{ bulkJob { id total } userErrors { code field } } }"
 )
+BULK_ROWS = "mutation ($input: BulkCreateLinksInput!) { bulkCreateLinks(input: $input) { bulkJob { id } } }"
+TEMPLATE = "mutation ($input: CreateTemplateInput!) { createTemplate(input: $input) { template { id } } }"
 RESULTS = (
     "query ($id: ID!) { bulkJob(id: $id) { succeeded failed "
     "results { nodes { link { hasPassword } userErrors { code field } } } } }"
 )
+
+
+async def test_a_row_of_a_template_with_a_password_makes_no_open_link(api: Api) -> None:
+    """BK-01: the row fails, the others are made, and nothing keeps what it said."""
+    made = await api(TEMPLATE, input={"name": "Welcome", "destination": "https://example.com/{{ step }}"})
+    rows = [
+        {"step": "1", "password": SECRET},
+        {"step": "2", "Password": SECRET},
+        {"step": "3", "password": ""},
+    ]
+    asked = {"templateId": made["createTemplate"]["template"]["id"], "rows": rows}
+    started = (await api(BULK_ROWS, input=asked))["bulkCreateLinks"]["bulkJob"]
+    assert SECRET not in await kept(api)
+    await work_off(api.services)
+    job = (await api(RESULTS, id=started["id"]))["bulkJob"]
+    assert (job["succeeded"], job["failed"]) == (1, 2)
+    assert [each["userErrors"] for each in job["results"]["nodes"]] == [
+        [{"code": "INVALID", "field": ["0", "password"]}],
+        [{"code": "INVALID", "field": ["1", "Password"]}],
+        [],
+    ]
 
 
 async def test_rows_of_a_job_wait_without_their_passwords(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -123,7 +123,7 @@ def test_a_link_with_a_password_is_not_made_from_a_file() -> None:
     """Without it, it would be open to everybody; and rows are kept for weeks."""
     row = {"destination": "https://example.com/", "password": "…"}
     assert problems(row) == {
-        ("password",): "Passwords are not taken from files; make this link with createLink."
+        ("password",): "Passwords are not taken from rows; make this link with createLink."
     }
 
 
