@@ -13,8 +13,8 @@ from domain.agents import Agent
 from domain.journals import click_id, decode
 from domain.ledgers import MAX_ENTRIES, Entry, Stretch
 
-_AT_ONCE: Final = 50
-"""Records that are classified before the ledger gets its turn: about a millisecond's work."""
+_AT_ONCE: Final = 10
+"""Records that are classified before the ledger gets its turn: a fraction of a millisecond."""
 
 _log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from storage import rollups as readers
 
 _SECONDS: Final = 10
 """Budget of one fold."""
-_AT_ONCE: Final = 64
+_AT_ONCE: Final = 8
 """Documents that are worked on before others get their turn in this process."""
 _OUTGROWN: Final = 20_000
 """Scopes that are remembered to have outgrown their document of a day; forgetting one costs one reading."""
