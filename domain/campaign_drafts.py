@@ -90,10 +90,15 @@ def _policy(given: Mapping[str, Any], _hosts: Sequence[str]) -> UtmPolicy:
     required = given.get("required") or ()
     allowed = given.get("allowed")
     limits = {} if allowed is None else _limits(allowed)
+    lowercase = given.get("lowercase") is not False
+    for value in (each for values in limits.values() for each in values if lowercase):
+        if value != value.lower():
+            message = f"Links could never have {value!r}: write it in lower case, or set lowercase to false."
+            raise _unfit_policy("allowed", message)
     return UtmPolicy(
         required=tuple(dict.fromkeys(_parameter(name, "required") for name in required)),
         allowed=limits,
-        lowercase=given.get("lowercase") is not False,
+        lowercase=lowercase,
     )
 
 

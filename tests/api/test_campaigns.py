@@ -144,6 +144,7 @@ async def test_of_campaigns_that_want_a_key_at_once_one_gets_it(api: Api) -> Non
         ({"utmPolicy": {"allowed": {"medium": []}}}, [("INVALID", ["utmPolicy", "allowed"])]),
         ({"utmPolicy": {"allowed": {"$gt": [""]}}}, [("INVALID", ["utmPolicy", "allowed"])]),
         ({"utmPolicy": {"allowed": ["email"]}}, [("INVALID", ["utmPolicy", "allowed"])]),
+        ({"utmPolicy": {"allowed": {"medium": ["Email"]}}}, [("INVALID", ["utmPolicy", "allowed"])]),
         ({"key": "Spring", "utmPolicy": {}}, [("INVALID", ["utm", "campaign"])]),
         (
             {
