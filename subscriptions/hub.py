@@ -31,7 +31,7 @@ class Counts:
     """What the metrics export.
 
     Args:
-        subscribers: that listen now.
+        subscribers: that listen now; all identical subscriptions together are one.
         holes: times that clicks were read from the ledger because Redis had not told of them.
         lagged: subscribers that were too slow.
     """
