@@ -60,7 +60,7 @@ class Cut(msgspec.Struct, frozen=True):
 def plan(wanted: ClickFilter) -> Plan:
     """How clicks are found whose kinds do not matter: roll-ups count each kind apart."""
     conditions = _conditions(wanted)
-    if any(not values for values in conditions.values()):
+    if wanted.kinds == frozenset() or any(not values for values in conditions.values()):
         return Plan(())
     scopes: tuple[Scope, ...] = (WORKSPACE,)
     for dimension, kind in _SCOPES.items():

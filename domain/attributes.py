@@ -52,8 +52,11 @@ def counted(attributes: Mapping[str, Any]) -> tuple[tuple[str, Scalar], ...]:
 
     Names on a path are joined by dots, as rules write it; a list gives its scalars, each under its own path.
     """
-    found = dict.fromkeys((path, type(value), value) for path, value in _scalars("", attributes))
-    return tuple((path, value) for path, _, value in list(found)[:MAX_COUNTED])
+    found: dict[tuple[str, type, Scalar], tuple[str, Scalar]] = {}
+    for path, value in _scalars("", attributes):
+        alike = repr(value) if isinstance(value, float) else value  # figures name 1.5 and "1.5" alike
+        found.setdefault((path, type(alike), alike), (path, value))
+    return tuple(list(found.values())[:MAX_COUNTED])
 
 
 def _scalars(path: str, value: Any) -> Iterator[tuple[str, Scalar]]:

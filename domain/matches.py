@@ -1,8 +1,9 @@
 """Matches: what conditions on named values ask of them, be they texts, numbers or truths."""
 
 import math
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,9 @@ from domain.facts import Scalar
 MAX_VALUES: Final = 250
 MAX_CHARACTERS: Final = 200
 _TESTS: Final = ("in", "gte", "lt", "exists")
+NUMERAL: Final = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+"""How a text writes a number, as a regular expression that Python and MongoDB read alike."""
+_NUMERAL: Final = re.compile(NUMERAL)
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -133,10 +137,20 @@ def _bound(given: Any, name: str) -> float:
 
 def number_of(value: Scalar) -> float | None:
     """A value as a finite number; None where it is none, as truths are."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or (isinstance(value, str) and not _NUMERAL.fullmatch(value)):
         return None
     try:
         number = float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return None
     return number if math.isfinite(number) else None
+
+
+def alike(among: Iterable[str]) -> list[Scalar]:
+    """Every value whose text is one of these, for stores that write numbers otherwise than we do."""
+    found: list[Scalar] = []
+    for each in sorted(among):
+        number = number_of(each)
+        found += [each] if number is None or written(number) != each else [each, number]
+        found += [each == "true"] if each in ("true", "false") else []
+    return found

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from domain import rollups
+from domain import matches, rollups
 from domain.analytics_parts import Reading
 from domain.click_filters import ClickFilter
 from domain.dimensions import Dimension
@@ -63,7 +63,7 @@ class ClickCounts:
 
 
 def _value(found: Any) -> str:
-    return "" if found is None else str(found)[:MAX_VALUE]
+    return "" if found is None else matches.written(found)[:MAX_VALUE]
 
 
 def _index(wanted: ClickFilter) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pymongo
 from pymongo.errors import PyMongoError
 
-from domain import ids
+from domain import ids, matches
 from domain.click_filters import ClickFilter
 from domain.clicks import Click
 from domain.errors import LimitExceeded
@@ -127,10 +127,11 @@ def _having(name: str, match: Match) -> Any:
 def _tests(value: Any, match: Match) -> Iterator[Any]:
     """What a match asks of a value; see matches.Match for what is a number and what a text."""
     if match.among is not None:
-        yield {"$in": [_written(value), {"$literal": sorted(match.among)}]}
+        yield {"$in": [value, {"$literal": matches.alike(match.among)}]}
     number = {"$convert": {"input": value, "to": "double", "onError": None, "onNull": None}}
     if match.ranged:
-        yield {"$ne": [{"$type": value}, "bool"]}
+        text = {"$convert": {"input": value, "to": "string", "onError": ""}}
+        yield {"$regexMatch": {"input": text, "regex": rf"\A({matches.NUMERAL})\z"}}
         yield {"$ne": [number, None]}
     if match.least is not None:
         yield {"$gte": [number, match.least]}
@@ -139,7 +140,10 @@ def _tests(value: Any, match: Match) -> Iterator[Any]:
 
 
 def values_of(name: str) -> Any:
-    """The values of a click's attribute as texts, each once, as an expression of aggregations."""
+    """The values of a click's attribute, each once, as an expression of aggregations.
+
+    They are texts, but for numbers that MongoDB writes otherwise than matches.written: 51.5074 for 51.507351.
+    """
     texts = {"$map": {"input": _named(name), "in": _written({"$arrayElemAt": ["$$this", 1]})}}
     return {"$setUnion": [texts, []]}
 
@@ -151,7 +155,6 @@ def _named(name: str) -> Any:
 
 
 def _written(value: Any) -> Any:
-    """A scalar as a text, as matches.written does it, as an expression of aggregations."""
-    whole = {"$and": [{"$eq": [{"$type": value}, "double"]}, {"$eq": [value, {"$trunc": value}]}]}
-    integer = {"$convert": {"input": value, "to": "long", "onError": value}}
-    return {"$toString": {"$cond": [whole, integer, value]}}
+    integer = {"$convert": {"input": value, "to": "long", "onError": None}}
+    number = {"$cond": [{"$eq": [integer, value]}, {"$toString": integer}, value]}
+    return {"$cond": [{"$eq": [{"$type": value}, "double"]}, number, {"$toString": value}]}

@@ -74,7 +74,7 @@ async def test_people_count_and_others_when_asked(api: Api) -> None:
     )
     assert await totals(api) == [2, 1, 1]
     assert await totals(api, {"kinds": ["BOT", "HEAD"]}) == [2, 0, 1]
-    assert await totals(api, {"kinds": []}) == [0, 0, 1]
+    assert await totals(api, {"kinds": []}) == [0, 0, 0]
     assert await slices(api, by="KIND") == (
         [("HUMAN", 2), ("BOT", 1), ("HEAD", 1), ("PREFETCH", 1)],
         0,

@@ -92,6 +92,7 @@ async def test_filters_hold_and_null_is_refused(api: Api) -> None:
 async def test_clicks_know_what_their_link_belonged_to(api: Api) -> None:
     """Campaign, template, variant and attributes as they were then; the live feed judges alike."""
     known = (("plan", "trial"), ("seats", 5), ("vat", True), ("roles", "admin"), ("roles", "dev"))
+    known += (("place", 51.507351), ("place", 1e21), ("odd", "nan"), ("odd", "1_000"), ("odd", "0x1p3"))
     own = journals.belonging(Belonging("cmp_1", "tpl_1", known))
     await follow_up(api, [visit(belonging=own, variant="b"), visit()])
     news = ledgers.entry("clk_1", visit(belonging=own, variant="b"), AGENTS.read).click
@@ -110,6 +111,11 @@ async def test_clicks_know_what_their_link_belonged_to(api: Api) -> None:
         ({"attribute": {"name": "vat", "gte": 0}}, 0),
         ({"attribute": {"name": "plan", "gte": 0}}, 0),
         ({"attribute": {"name": "seats", "exists": True}}, 1),
+        ({"attribute": {"name": "place", "in": ["51.507351"]}}, 1),
+        ({"attribute": {"name": "place", "in": ["51.5074", "1e+21"]}}, 0),
+        ({"attribute": {"name": "place", "in": ["1000000000000000000000"]}}, 1),
+        ({"attribute": {"name": "odd", "lt": 0}}, 0),
+        ({"attribute": {"name": "odd", "gte": 0}}, 0),
     ]
     for given, expected in filters:
         assert len((await api(PAGE, filter=given))["clicks"]["nodes"]) == expected, given

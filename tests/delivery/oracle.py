@@ -15,7 +15,7 @@ from domain.visits import Outcome, Purpose, VisitRecord
 from tests.delivery.workers import PHONE
 
 AGENTS = {PHONE: ClickKind.HUMAN, "curl/8": ClickKind.BOT, "TelegramBot (like TwitterBot)": ClickKind.PREVIEW}
-TEXTS = {"'smb'": "smb", "'big'": "big", "5": "5", "5.0": "5", "True": "true", "1.5": "1.5"}
+TEXTS = {"'smb'": "smb", "'big'": "big", "5": "5", "5.0": "5", "True": "true", "51.507351": "51.507351"}
 """Attributes as texts."""
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
@@ -109,6 +109,7 @@ def chosen(clicks: Iterable[Seen], asked: Selection) -> Iterator[Seen]:
         visit, own = each.visit, journals.belonging_of(each.visit)
         conditions = (
             asked.period.contains(visit.at_ms),
+            wanted.kinds is None or len(wanted.kinds) > 0,
             wanted.link_ids is None or visit.link_id in wanted.link_ids,
             wanted.campaign_id in (None, own.campaign_id),
             wanted.template_id in (None, own.template_id),

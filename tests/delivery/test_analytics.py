@@ -43,7 +43,7 @@ belongings = st.builds(
     campaign_id=st.sampled_from([None, "cmp_a", "cmp_b"]),
     template_id=st.sampled_from([None, "tpl_a"]),
     attributes=st.lists(
-        st.tuples(st.sampled_from(["segment", "seats"]), st.sampled_from(["smb", "big", 5, 1.5, True])),
+        st.tuples(st.sampled_from(["segment", "seats"]), st.sampled_from(["smb", "big", 5, 51.507351, True])),
         max_size=3,
         unique=True,
     ).map(tuple),
@@ -85,8 +85,9 @@ CONDITIONS: dict[str, st.SearchStrategy[object]] = {
             ("segment", Match(among=frozenset({"smb"}))),
             ("segment", Match(among=frozenset({"smb", "big"}))),
             ("segment", Match(exists=False)),
-            ("seats", Match(least=1.5, below=5)),
+            ("seats", Match(least=5, below=51.507351)),
             ("seats", Match(among=frozenset({"5"}))),
+            ("seats", Match(among=frozenset({"51.507351", "true"}))),
         ]
     ),
 }

@@ -48,6 +48,7 @@ def test_the_edges_of_what_is_accepted() -> None:
         ({"plan": "trial", "seats": 5, "vat": None}, (("plan", "trial"), ("seats", 5))),
         ({"a": {"b": {"c": True}}, "d": [1, "x", {"e": 1}, 1]}, (("a.b.c", True), ("d", 1), ("d", "x"))),
         ({"long": "x" * 300}, (("long", "x" * 200),)),
+        ({"n": [1.5, "1.5", 5.0]}, (("n", 1.5), ("n", 5.0))),
         ({str(number): number for number in range(50)}, tuple((str(each), each) for each in range(16))),
     ],
 )
