@@ -43,12 +43,12 @@ class _FromTemplate:
         self._cells = spec.format is UploadFormat.CSV
 
     def read(self, row: dict[str, Any]) -> Wanted:
-        """What the template makes of them."""
+        """What the template makes of them; the link is of the moment that its `expiresAfter` counts from."""
         if (secret := uploads.secret(row)) is not None:
             raise Rejected(secret)
         values = written_links.with_attributes(row) if self._cells else row
         draft, origin = self._rows.draft(values, self._now)
-        return Wanted(draft, {"origin": origin})
+        return Wanted(draft, {"origin": origin, "created_at": self._now, "updated_at": self._now})
 
     def named(self, error: UserError) -> UserError:
         """As it is: the template's fields are the link's."""

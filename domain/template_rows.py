@@ -94,7 +94,7 @@ def _text(name: str) -> Any:
         if isinstance(given, int) and not isinstance(given, bool):
             return str(given)
         if not isinstance(given, str):
-            raise fields.refused(name, f"The {name} is no text.")
+            raise fields.refused(name, f"The {name.replace('_', ' ')} is no text.")
         return given
 
     return check

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from delivery.jobs import TURN_CHUNKS
@@ -101,6 +102,17 @@ async def test_rows_of_a_template_become_links(api: Api) -> None:
     assert [origin and origin.own for origin in origins] == [(), ("attributes", "tags"), ()]
     assert origins[1] is not None
     assert origins[1].values == '{"customer":{"company":"Acme 4001","id":"4001"},"plan":"pro"}'
+
+
+async def test_links_expire_exactly_so_long_after_their_making(api: Api) -> None:
+    """`expiresAfter` counts from the moment that the link says, in each of many rows."""
+    job = await started(api, templateId=await template(api, expiresAfter="P1D"), rows=[*map(row, range(100))])
+    links = [result["link"] for result in (await done(api, job, first=100))["results"]["nodes"]]
+    made = [datetime.fromisoformat(link["createdAt"]) for link in links]
+    assert [datetime.fromisoformat(link["expiresAt"]) for link in links] == [
+        at + timedelta(days=1) for at in made
+    ]
+    assert [link["updatedAt"] for link in links] == [link["createdAt"] for link in links]
 
 
 async def test_bad_rows_fail_alone(api: Api) -> None:
