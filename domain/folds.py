@@ -101,8 +101,13 @@ class Fold:
 
     def add(self, committed: ClicksCommitted) -> None:
         """Count the next clicks of the feed."""
+        self.count(committed.clicks)
+        self.upto = committed.last
+
+    def count(self, clicks: Iterable[Click]) -> None:
+        """Count clicks, whichever feeds they are of."""
         found: dict[tuple[str, int], list[list[str]]] = {}
-        for click in committed.clicks:
+        for click in clicks:
             if click.link_id is not None and click.outcome is Outcome.REDIRECT:
                 seconds = int((click.at - _EPOCH).total_seconds())
                 hour = max(0, seconds // 3600)
@@ -114,19 +119,11 @@ class Fold:
             if counter is None:
                 counter = self._counters[name] = Counter()
             counter.update(chain.from_iterable(lists))
-        self.upto = committed.last
 
     def tallies(self) -> Iterator[tuple[Scope, int, Mapping[str, int]]]:
         """What was counted, by scope and hour since the Unix epoch; keys begin with a dimension's field."""
         for (scope, hour), counter in self._counters.items():
             yield Scope(ScopeKind(scope[0]), scope[1:]), hour, counter
-
-
-def counted(clicks: Iterable[Click]) -> Fold:
-    """The counts of clicks that are read one by one."""
-    fold = Fold(0, 0)
-    fold.add(ClicksCommitted(0, 1, 0, tuple(clicks)))
-    return fold
 
 
 def merged(kept: bytes | None, more: Mapping[int, Mapping[str, int]]) -> bytes:

@@ -1,16 +1,17 @@
 """Roll-ups as analytics reads them: documents of whole hours, and the clicks that are not folded in yet."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
 
-from domain import folds, rollups
+from domain import rollups
 from domain.clicks import Click
 from domain.dimensions import Dimension
 from domain.errors import Unavailable
-from domain.folds import Lag
+from domain.folds import Fold, Lag
 from domain.rollups import HOURS, WHOLE_DAY, Asked, Group, Key, ScopeKind, Table
 from storage import codec, mongo, snapshots
 
@@ -18,6 +19,10 @@ MAX_TAIL: Final = 250_000
 """Clicks behind the ends of the roll-ups that are read one by one. More wait only while those are folded that
 came before there were roll-ups, or where no worker runs that could."""
 _TAIL_SECONDS: Final = 30
+_BYTES_AT_ONCE: Final = 128 * 1024
+"""Of documents that are counted before others get their turn: about five milliseconds' work."""
+_CLICKS_AT_ONCE: Final = 300
+"""The same of clicks."""
 _LINK: Final = rollups.FIELDS[Dimension.LINK]
 _OF_SCOPES: Final = {
     ScopeKind.LINK: "link_id",
@@ -120,7 +125,12 @@ class Rollups:
         for each in wanted:
             of_scopes.setdefault(each.scope, []).append(each)
         lags = await self._lags(workspace_id, session)
+        taken = 0
         for document in await self._documents(wanted, session):
+            taken += sum(map(len, document.values()))
+            if taken > _BYTES_AT_ONCE:
+                taken = 0
+                await asyncio.sleep(0)
             key = rollups.unpacked(document["_id"])
             for question in of_scopes[key.scope]:
                 question.take(key, document)
@@ -130,8 +140,8 @@ class Rollups:
                 retry_after_seconds=_TAIL_SECONDS,
             )
         if lags:
-            clicks = await self._tail(workspace_id, lags, wanted, session)
-            for scope, hour, tally in folds.counted(clicks).tallies():
+            tail = await self._tail(workspace_id, lags, wanted, session)
+            for scope, hour, tally in tail.tallies():
                 for question in of_scopes.get(rollups.digest(workspace_id, scope), ()):
                     question.take_hour(hour, tally)
 
@@ -154,15 +164,21 @@ class Rollups:
         lags: Iterable[Lag],
         questions: Iterable[_Question],
         session: AsyncClientSession,
-    ) -> list[Click]:
-        """The clicks behind the ends of the roll-ups that may be asked for."""
+    ) -> Fold:
+        """The counts of the clicks behind the ends of the roll-ups that may be asked for."""
         stretches = [
             {"workspace_id": workspace_id, "slot": each.slot, "seq": {"$gt": each.folded, "$lte": each.head}}
             for each in lags
         ]
         query: dict[str, Any] = {"$or": stretches, **_of(questions)}
         found = self._clicks.find(query, session=session, batch_size=100_000)
-        return [codec.to_value(document, Click) async for document in found]
+        documents, tail = await found.to_list(), Fold(0, 0)
+        for start in range(0, len(documents), _CLICKS_AT_ONCE):
+            tail.count(
+                codec.to_value(document, Click) for document in documents[start : start + _CLICKS_AT_ONCE]
+            )
+            await asyncio.sleep(0)
+        return tail
 
 
 def lagging(match: Mapping[str, Any]) -> list[Mapping[str, Any]]:

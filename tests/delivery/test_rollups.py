@@ -23,11 +23,15 @@ from domain.folds import Fold, Moved
 from domain.rollups import (
     ATTRIBUTE_MARK,
     FIELDS,
+    HOURS,
     OTHERS,
     SEVERAL,
     TIME,
+    WHOLE_DAY,
     WORKSPACE,
     Asked,
+    Group,
+    Key,
     Scope,
     ScopeKind,
 )
@@ -281,6 +285,36 @@ async def test_what_a_worker_left_behind_is_folded(
     assert rollups.total(found.values())[0] == 13
 
 
+async def test_large_tables_are_read_with_pauses(opened: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question that reads megabytes of roll-ups keeps nobody else in its process waiting."""
+    field, decode, turn = FIELDS[Dimension.REFERRER], rollups.decode, 0
+    turns: list[int] = []
+    table = {f"0{each:05}-{'x' * 40}.example": 1 for each in range(5_000)}
+    scope = rollups.digest(WORKSPACE_ID, WORKSPACE)
+    keys = [Key(scope, Group.DAY, FIRST_HOUR + day * HOURS, 0, 0).packed() for day in range(4)]
+    await opened.database.rollups.insert_many(
+        {"_id": key, field: rollups.encode({WHOLE_DAY: table})} for key in keys
+    )
+
+    async def others() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def noted(kept: bytes) -> rollups.Hours:
+        turns.append(turn)
+        return decode(kept)
+
+    monkeypatch.setattr(rollups, "decode", noted)
+    waiting = asyncio.create_task(others())
+    asked = Asked(WORKSPACE, field, FIRST_HOUR, FIRST_HOUR + 4 * HOURS)
+    (found,) = await Rollups(opened.database).read(WORKSPACE_ID, [asked])
+    waiting.cancel()
+    assert rollups.total(found.values()) == [20_000]
+    assert len(set(turns)) == 4
+
+
 async def test_a_full_table_keeps_its_totals(
     opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,7 +360,9 @@ def test_kinds_are_counted_apart() -> None:
         msgspec.structs.replace(CLICK, kind=kind, unique=unique)
         for kind, unique in [(ClickKind.HUMAN, True), (ClickKind.HUMAN, False), (ClickKind.HEAD, False)]
     ]
-    (tally,) = [tally for scope, _, tally in folds.counted(clicks).tallies() if scope == WORKSPACE]
+    fold = Fold(0, 0)
+    fold.count(clicks)
+    (tally,) = [tally for scope, _, tally in fold.tallies() if scope == WORKSPACE]
     countries = rollups.table(folds.by_field(tally)[FIELDS[Dimension.COUNTRY]])
     assert countries == {"DE": [2, 1, 0, 0, 0, 1]}
     assert rollups.by_kind(countries["DE"]) == {ClickKind.HUMAN: 2, ClickKind.HEAD: 1}
