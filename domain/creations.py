@@ -156,9 +156,11 @@ def settled(
         spare: see spare_slug.
         reasons: what the store has against it.
     """
-    if spare is None or reasons != {Conflict.SLUG}:
-        return Rejected(*(taken(reason, link) for reason in sorted(reasons)))
-    return _spared(link, spare, random_bytes)
+    if spare is not None:
+        reasons -= {Conflict.SLUG}
+        if not reasons:
+            return _spared(link, spare, random_bytes)
+    return Rejected(*(taken(reason, link) for reason in sorted(reasons)))
 
 
 def _claim(field: Conflict, link: Link) -> str:

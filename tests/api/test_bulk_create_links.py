@@ -115,6 +115,16 @@ async def test_links_expire_exactly_so_long_after_their_making(api: Api) -> None
     assert [link["updatedAt"] for link in links] == [link["createdAt"] for link in links]
 
 
+async def test_a_slug_that_yields_is_no_error(api: Api) -> None:
+    """Of a row whose external id is TAKEN nothing is said about a slug that would have got a suffix."""
+    given = {"templateId": await template(api), "rows": [row(1, externalId="c-1")]}
+    await done(api, await started(api, **given))
+    (again,) = (await done(api, await started(api, **given)))["results"]["nodes"]
+    assert [(error["code"], error["field"]) for error in again["userErrors"]] == [
+        ("TAKEN", ["0", "externalId"])
+    ]
+
+
 async def test_bad_rows_fail_alone(api: Api) -> None:
     """BK-01: 1,000 rows, 10 of them bad: 990 links, and each bad row says what is wrong with it."""
     rows = [row(number) for number in range(1_000)]
