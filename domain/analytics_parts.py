@@ -180,18 +180,23 @@ def _reading(need: Need, periods: tuple[Period, ...]) -> Reading | None:
 
 
 def _values(need: Need, asked: int, answers: Answers) -> Table:
-    """The rows of a dimension, and of the empty value what they do not add up to."""
+    """The rows of a dimension, and of the empty value what they do not add up to.
+
+    Where a full table has put attributes among OTHERS, nobody knows whose they were: so is the rest.
+    """
     rows: Table = {}
     for answer in answers[:asked]:
         rollups.added(rows, answer)
+    none = ""
     if need.by is Dimension.ATTRIBUTE:
+        none = OTHERS if OTHERS in rows else none
         start = f"{need.attribute}{ATTRIBUTE_MARK}"
         rows = {value[len(start) :]: counts for value, counts in rows.items() if value.startswith(start)}
     several = rows.pop(SEVERAL, []) if need.by in SEVERAL_VALUES else []
     whole = _total([*answers[asked:], {"": several}])
     spent = rollups.total(rows.values())
     rest = [had - used for had, used in itertools.zip_longest(whole, spent, fillvalue=0)]
-    return {**rows, "": rest} if any(rest) else rows
+    return {**rows, none: rest} if any(rest) else rows
 
 
 def _named(names: Sequence[str], answers: Answers) -> Table:

@@ -14,7 +14,7 @@ from domain.dimensions import Dimension
 from domain.intervals import Interval
 from domain.matches import Match
 from domain.periods import Period
-from domain.rollups import Scope, ScopeKind
+from domain.rollups import ATTRIBUTE_MARK, OTHERS, Scope, ScopeKind
 from storage import analytics_clicks
 
 NOW = datetime(2026, 11, 20, 19, 47, 13, 123_000, UTC)
@@ -122,3 +122,12 @@ def test_the_narrowest_scope_is_asked() -> None:
     """Of a link in a campaign the link, as fewer clicks are its."""
     part = analytics_parts.part(Need(selection(link_ids=frozenset({"lnk_1"}), campaign_id="cmp_1")))
     assert [each.scope for each in part.asked] == [Scope(ScopeKind.LINK, "lnk_1")]
+
+
+def test_a_full_table_of_attributes_claims_nothing_of_the_rest() -> None:
+    """Clicks whose value may be among OTHERS are not shown as clicks without one; the total stays exact."""
+    part = analytics_parts.part(analytics.for_breakdown(selection(), Dimension.ATTRIBUTE, "plan"))
+    pro, other = f"plan{ATTRIBUTE_MARK}pro", f"seats{ATTRIBUTE_MARK}5"
+    whole = {"MOBILE": [10]}
+    assert part.collected([{pro: [4], other: [9]}, whole]) == {"pro": [4], "": [6]}
+    assert part.collected([{pro: [4], OTHERS: [3]}, whole]) == {"pro": [4], OTHERS: [6]}
