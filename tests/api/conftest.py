@@ -28,6 +28,7 @@ from storage.campaigns import MongoCampaigns
 from storage.changes import RedisLinkChanges
 from storage.link_lists import MongoLinkLists
 from storage.links import MongoLinks
+from storage.mongo import Database
 from storage.templates import MongoTemplates
 from storage.workspaces import MongoWorkspaces
 
@@ -77,9 +78,10 @@ class Api:
         """The same viewer, whose changes are told elsewhere."""
         return self.on(replace(self.services, changes=changes))
 
-    def keeping(self, links: MongoLinks) -> "Api":
+    def keeping(self, database: Database) -> "Api":
         """The same viewer, whose links are kept elsewhere."""
-        return self.on(replace(self.services, links=links))
+        links, link_lists = MongoLinks(database), MongoLinkLists(database)
+        return self.on(replace(self.services, links=links, link_lists=link_lists))
 
     def drawing(self, random_bytes: Callable[[int], bytes]) -> "Api":
         """The same viewer with another source of randomness."""

@@ -10,7 +10,6 @@ import pytest
 from app.services import Services
 from storage import mongo, redis
 from storage.changes import RedisLinkChanges
-from storage.links import MongoLinks
 from tests.api.conftest import CREATE, Api
 
 CALL = {"destination": "https://example.com/"}
@@ -52,7 +51,7 @@ async def test_a_mongodb_that_is_away_is_unavailable(
 ) -> None:
     url = f"mongodb://127.0.0.1:{silent_port}" if url == "silent" else url
     client = mongo.connect(url, timeout_ms=200, application="test")
-    sick = api.keeping(MongoLinks(client["x"]))
+    sick = api.keeping(client["x"])
     try:
         assert await sick.code(CREATE, input=CALL) == "UNAVAILABLE"
         assert await sick.code("{ links { nodes { id } totalCount { value } } }") == "UNAVAILABLE"
