@@ -11,6 +11,7 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent
 from app import tasks
 from domain import journals, ledgers, matches
 from domain.access import Scope
+from domain.attributes import Scalar
 from domain.click_filters import ClickFilter
 from domain.errors import Rejected
 from domain.visits import Belonging, VisitRecord
@@ -91,6 +92,7 @@ async def test_filters_hold_and_null_is_refused(api: Api) -> None:
 
 async def test_clicks_know_what_their_link_belonged_to(api: Api) -> None:
     """Campaign, template, variant and attributes as they were then; the live feed judges alike."""
+    known: tuple[tuple[str, Scalar], ...]
     known = (("plan", "trial"), ("seats", 5), ("vat", True), ("roles", "admin"), ("roles", "dev"))
     known += (("place", 51.507351), ("place", 1e21), ("odd", "nan"), ("odd", "1_000"), ("odd", "0x1p3"))
     own = journals.belonging(Belonging("cmp_1", "tpl_1", known))
