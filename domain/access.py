@@ -11,6 +11,11 @@ class Scope(StrEnum):
     LINKS_READ = "links:read"
     LINKS_WRITE = "links:write"
     ANALYTICS_READ = "analytics:read"
+    PROMOTIONS_READ = "promotions:read"
+    PROMOTIONS_WRITE = "promotions:write"
+    REFERRALS_READ = "referrals:read"
+    REFERRALS_WRITE = "referrals:write"
+    CONVERSIONS_WRITE = "conversions:write"
     ADMIN = "admin"
 
 

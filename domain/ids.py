@@ -4,7 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-PREFIXES: Final = frozenset({"ws", "lnk", "tpl", "cmp", "clk", "key", "evt", "job", "upl"})
+PREFIXES: Final = frozenset(
+    {
+        *("ws", "lnk", "tpl", "cmp", "clk", "key", "evt", "job", "upl"),
+        *("prm", "ptc", "ref", "cnv", "rwd", "mal"),
+    }
+)
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _DIGITS: Final = frozenset(_ALPHABET)
 _PAIRS: Final = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
@@ -23,8 +28,20 @@ def of(prefix: str, at_ms: int, entropy: bytes) -> str:
     value = (at_ms & 0xFFFFFFFFFFFF) << 80 | noise
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
-    pairs = [_PAIRS[value >> shift & 0x3FF] for shift in range(120, -1, -10)]
-    return f"{prefix}_{''.join(pairs)}"
+    return _written(prefix, value)
+
+
+def packed(text: str) -> bytes:
+    """The 16 bytes of a well-formed id's UUID; its prefix is not among them."""
+    value = 0
+    for digit in text.rpartition("_")[2]:
+        value = value << 5 | _ALPHABET.index(digit)
+    return value.to_bytes(16, "big")
+
+
+def unpacked(prefix: str, raw: bytes) -> str:
+    """The id of `prefix` whose UUID has these 16 bytes."""
+    return _written(prefix, int.from_bytes(raw, "big"))
 
 
 def prefix_of(text: str) -> str | None:
@@ -44,6 +61,11 @@ def instant_of(text: str) -> int:
     for digit in digits[:10]:  # 50 bits, of which the first two are none of the id's
         value = value << 5 | _ALPHABET.index(digit)
     return value
+
+
+def _written(prefix: str, value: int) -> str:
+    pairs = [_PAIRS[value >> shift & 0x3FF] for shift in range(120, -1, -10)]
+    return f"{prefix}_{''.join(pairs)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,3 +16,8 @@ def test_an_id_tells_its_instant(at_ms: int, entropy: bytes) -> None:
 @pytest.mark.parametrize("text", ["", "clk_", "not an id", "lnk_" + "u" * 26, "1" * 25])
 def test_what_is_no_id_has_no_instant(text: str) -> None:
     assert ids.instant_of(text) == 0
+
+
+@given(raw=st.binary(min_size=16, max_size=16))
+def test_an_id_is_its_sixteen_bytes(raw: bytes) -> None:
+    assert ids.packed(ids.unpacked("lnk", raw)) == raw
