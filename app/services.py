@@ -28,9 +28,13 @@ from storage.journals import Journals
 from storage.keys import MongoKeys
 from storage.link_lists import MongoLinkLists
 from storage.links import MongoLinks
+from storage.participants import MongoParticipants
+from storage.promotions import MongoPromotions
+from storage.referrals import MongoReferrals
 from storage.revisions import MongoRevisions
 from storage.rollups import Rollups
 from storage.seats import MongoSeats
+from storage.secrets import MongoSecrets
 from storage.signals import MongoSignals, RedisSignalNews
 from storage.stats import Stats
 from storage.templates import MongoTemplates
@@ -70,6 +74,10 @@ class Services(Connections):
     signal_news: RedisSignalNews
     places: Places
     known: Known
+    secrets: MongoSecrets
+    promotions: MongoPromotions
+    participants: MongoParticipants
+    referrals: MongoReferrals
 
 
 @asynccontextmanager
@@ -113,6 +121,10 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             signal_news=RedisSignalNews(news, settings.mongodb_database),
             places=Places(places.opened(settings.geoip_db), Counts()),
             known=Known(Agents().read),
+            secrets=MongoSecrets(database, secrets.token_bytes),
+            promotions=MongoPromotions(database),
+            participants=MongoParticipants(database),
+            referrals=MongoReferrals(database),
             click_feed=ClickFeeds(feeds, hub),
             live_stats=Boards(hub, Stats(database)),
         )

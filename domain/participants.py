@@ -30,6 +30,7 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True):
         person_key: the same for the person behind the address.
         consents: in the order they were given, the last one counts.
         locale: language of mails (BCP 47), as a call named it last.
+        referrals: how many were made for it.
         version: counts the changes, from 1.
     """
 
@@ -40,6 +41,7 @@ class Participant(msgspec.Struct, frozen=True, kw_only=True):
     person_key: bytes
     consents: tuple[Consent, ...] = ()
     locale: str | None = None
+    referrals: int = 0
     version: int = 1
     created_at: datetime
     updated_at: datetime

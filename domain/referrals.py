@@ -15,13 +15,15 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True):
     """One referral; the same promotion, person, target and product make the same one.
 
     Args:
-        identity: what makes it the same, see `identity`; unique in the workspace.
+        identity: what makes it the same, see `identity`; unique in the workspace; drawn by lot once its
+            participant is erased, or the address would find it again.
         participant_id: whose it is.
         link_id: the short link that was made for it.
         reward_receiver: who is rewarded, within what the promotion's rule gives.
         code: typed in at a till instead of following the link; unique in the workspace.
         called_by: id of the key that asked for it.
         on_behalf_of: the agent or system that asked through that key, as it named itself.
+        withheld: its link was paused because the participant withdrew the consent.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Referral(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     called_by: str
     on_behalf_of: str | None = None
+    withheld: bool = False
     created_at: datetime
 
 
@@ -60,6 +63,10 @@ class Referrals(Protocol):
 
     async def of_participant(self, workspace_id: str, participant_id: str, window: Window) -> Page[Referral]:
         """One stretch of a participant's referrals, newest first."""
+        ...
+
+    async def count(self, workspace_id: str, participant_id: str, *, limit: int) -> int:
+        """How many a participant has; counts no further than `limit`."""
         ...
 
 

@@ -8,6 +8,9 @@ from domain.campaigns import Campaign
 from domain.clicks import Click, LinkStats
 from domain.jobs import Job
 from domain.links import Link
+from domain.participants import Participant
+from domain.promotions import Promotion
+from domain.referrals import Referral
 from domain.signals import Signals
 from domain.templates import Template
 from domain.workspaces import Workspace
@@ -108,5 +111,35 @@ class Loaders:
         async def load(workspace_ids: list[str]) -> list[Workspace | None]:
             own = await self._stores.workspaces.by_id(self._workspace_id)
             return [own if workspace_id == self._workspace_id else None for workspace_id in workspace_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def promotions(self) -> DataLoader[str, Promotion | None]:
+        """Promotions of the workspace by id."""
+
+        async def load(promotion_ids: list[str]) -> list[Promotion | None]:
+            found = await self._stores.promotions.by_ids(self._workspace_id, promotion_ids)
+            return [found.get(promotion_id) for promotion_id in promotion_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def participants(self) -> DataLoader[str, Participant | None]:
+        """Participants of the workspace by id."""
+
+        async def load(participant_ids: list[str]) -> list[Participant | None]:
+            found = await self._stores.participants.by_ids(self._workspace_id, participant_ids)
+            return [found.get(participant_id) for participant_id in participant_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def referrals(self) -> DataLoader[str, Referral | None]:
+        """Referrals of the workspace by id."""
+
+        async def load(referral_ids: list[str]) -> list[Referral | None]:
+            found = await self._stores.referrals.by_ids(self._workspace_id, referral_ids)
+            return [found.get(referral_id) for referral_id in referral_ids]
 
         return DataLoader(load)

@@ -13,10 +13,14 @@ from domain.jobs import JobNews, Jobs
 from domain.keys import Keys
 from domain.link_lists import LinkLists
 from domain.links import LinkChanges, Links
+from domain.participants import Participants
 from domain.passwords import Vault
 from domain.places import Places
+from domain.promotions import Promotions
+from domain.referrals import Referrals
 from domain.revisions import Revisions
 from domain.seats import Seats
+from domain.secrets import Secrets
 from domain.signals import SignalNews, SignalStore
 from domain.tallies import LiveStats
 from domain.templates import Templates
@@ -118,3 +122,19 @@ class Stores(Protocol):
     @property
     def known(self) -> Known:
         """What rules ask beyond link and visit."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """Keys of the installation."""
+
+    @property
+    def promotions(self) -> Promotions:
+        """Promotions."""
+
+    @property
+    def participants(self) -> Participants:
+        """Participants."""
+
+    @property
+    def referrals(self) -> Referrals:
+        """Referrals."""

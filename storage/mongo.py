@@ -117,6 +117,23 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         ),
         IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),
     ),
+    "promotions": (
+        IndexModel([("workspace_id", ASCENDING), ("uid_folded", ASCENDING)], unique=True, name="by_uid"),
+        IndexModel([("workspace_id", ASCENDING), ("_id", DESCENDING)], name="by_workspace"),
+    ),
+    "participants": (
+        IndexModel([("workspace_id", ASCENDING), ("email_key", ASCENDING)], unique=True, name="by_email"),
+        IndexModel([("workspace_id", ASCENDING), ("person_key", ASCENDING)], name="by_person"),
+    ),
+    "referrals": (
+        IndexModel([("workspace_id", ASCENDING), ("identity", ASCENDING)], unique=True, name="by_identity"),
+        IndexModel([("workspace_id", ASCENDING), ("code", ASCENDING)], unique=True, name="by_code"),
+        IndexModel([("workspace_id", ASCENDING), ("link_id", ASCENDING)], unique=True, name="by_link"),
+        IndexModel(
+            [("workspace_id", ASCENDING), ("participant_id", ASCENDING), ("_id", DESCENDING)],
+            name="by_participant",
+        ),
+    ),
     "visitors": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
 }
 
