@@ -22,6 +22,7 @@ from domain.agents import Agents
 from domain.facts import Known
 from domain.links import LinkChanged
 from redirect import places, protocol
+from redirect.aids import Aids
 from redirect.app import MISSES_PER_MINUTE, Redirect
 from redirect.buckets import Buckets
 from redirect.cookies import Cookies
@@ -41,6 +42,7 @@ from storage.attempts import RedisAttempts
 from storage.routes import MongoRoutes
 from storage.salts import MongoSalts
 from storage.seats import MongoSeats
+from storage.secrets import MongoSecrets
 from storage.signals import MongoSignals, channel
 from storage.workspaces import MongoWorkspaces
 
@@ -87,11 +89,13 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
     )
     signals = Signals(MongoSignals(opened.database))
     known, vault = Known(Agents().read, signals.values, routes.clicks), ThreadVault()
+    aids = Aids(MongoSecrets(opened.database, secrets.token_bytes), secrets.token_bytes, counts)
     owners = _Owners(MongoWorkspaces(opened.database), hostnames.of(settings.short_base))
     redirect = Redirect(
         routes=routes,
         gates=Gates(_doors(opened, vault, counts), MongoSeats(opened.database), known.agents, counts),
         cookies=Cookies(reader),
+        aids=aids,
         reader=reader,
         known=known,
         journal=journal,
@@ -103,9 +107,11 @@ async def prepared(opened: Connections, journal: Journal, counts: Counts) -> Asy
     await (
         salts.attempt()
     )  # before the first visitor, so that nobody goes without a hash while MongoDB answers
+    await aids.attempt()
     await signals.attempt()  # nor meets rules that know of no signal
     async with tasks.background(
         salts.keep,
+        aids.keep,
         signals.keep,
         lambda: _hear(opened, routes, counts),
         lambda: _hear_signals(opened, signals),

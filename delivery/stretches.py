@@ -71,7 +71,7 @@ class Stretches:
         for frame in frames:
             try:
                 record = decode(frame.payload)
-                identity = click_id(journal_id, frame.offset, record.at_ms)
+                identity = click_id(journal_id, frame.offset, record.at_ms, record.noise)
                 entries.append(ledgers.entry(identity, record, self._agents))
             except (msgspec.MsgspecError, ValueError, OverflowError) as error:
                 _log.error("journal %s: the record at %d is unreadable: %s", journal_id, frame.offset, error)

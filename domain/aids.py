@@ -9,12 +9,16 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from typing import Final
 
 import msgspec
 
 from domain import ids
 
+WORD: Final = re.compile(r"[A-Za-z0-9_.~-]{1,50}")
+RESERVED: Final = frozenset({"qr", "via", "password"})
+"""Parameters that mean something on a short link itself."""
 _VERSION: Final = b"\x01"
 _SIGNATURE_BYTES: Final = 10
 _LENGTH: Final = 1 + 16 + 16 + _SIGNATURE_BYTES
@@ -30,6 +34,25 @@ class Aid(msgspec.Struct, frozen=True):
     def at_ms(self) -> int:
         """The instant of the click, milliseconds since the Unix epoch."""
         return ids.instant_of(self.click_id)
+
+
+def problem(parameter: str) -> str | None:
+    """Why a query parameter cannot carry AIDs, or None."""
+    if WORD.fullmatch(parameter) is None:
+        return f"{parameter[:60]!r} is no name of a parameter: up to 50 letters, digits and - _ . ~."
+    if parameter.lower() in RESERVED or parameter.lower().startswith("utm_"):
+        return f"{parameter!r} has another meaning on links; take another name, such as aid."
+    return None
+
+
+def added_to(url: str, parameter: str, aid: str) -> str:
+    """A canonical URL with an AID at the end of its query, instead of what it has under that name itself."""
+    head, mark, fragment = url.partition("#")
+    path, _, query = head.partition("?")
+    if parameter in query:
+        query = "&".join(piece for piece in query.split("&") if piece.partition("=")[0] != parameter)
+    joint = "&" if query else ""
+    return f"{path}?{query}{joint}{parameter}={aid}{mark}{fragment}"
 
 
 def written(secret: bytes, aid: Aid) -> str:

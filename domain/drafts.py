@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain import attributes, fields, passwords, rule_drafts, slugs, targets, utm, variants
+from domain import aids, attributes, fields, passwords, rule_drafts, slugs, targets, utm, variants
 from domain.errors import Rejected, UserError, UserErrorCode
 from domain.fields import Check
 from domain.passwords import Sealed, Vault
@@ -45,6 +45,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     password: str | Sealed | UnsetType | None = UNSET
     paused: bool | UnsetType | None = UNSET
     campaign_id: str | UnsetType | None = UNSET
+    aid_parameter: str | UnsetType | None = UNSET
     slug_yields: bool = False
 
 
@@ -170,6 +171,13 @@ def _campaign_id(given: str, _hosts: Sequence[str]) -> str:
     return given
 
 
+def _aid_parameter(given: str, _hosts: Sequence[str]) -> str:
+    problem = aids.problem(given)
+    if problem is not None:
+        raise fields.refused("aid_parameter", problem)
+    return given
+
+
 def _flag(given: bool, _hosts: Sequence[str]) -> bool:
     return given
 
@@ -205,4 +213,5 @@ _CHECKS: Final[dict[str, Check]] = {
     "password": _password,
     "paused": _flag,
     "campaign_id": _campaign_id,
+    "aid_parameter": _aid_parameter,
 }

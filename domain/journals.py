@@ -91,13 +91,14 @@ def ends(segment: memoryview, position: int) -> bool:
     return length == END_OF_SEGMENT
 
 
-def click_id(journal_id: str, offset: int, at_ms: int) -> str:
+def click_id(journal_id: str, offset: int, at_ms: int, noise: bytes = b"") -> str:
     """The id of the click whose frame stands at `offset`: the same at every shipping, one for each frame.
 
     Args:
         journal_id: 26 characters, the journal's own UUIDv7.
         offset: byte offset of the frame's header over all segments.
         at_ms: the record's instant.
+        noise: the record's, which a destination was told of already.
     """
-    noise = hashlib.blake2b(f"{journal_id}/{offset}".encode(), digest_size=10).digest()
+    noise = noise or hashlib.blake2b(f"{journal_id}/{offset}".encode(), digest_size=10).digest()
     return ids.of("clk", at_ms, noise)

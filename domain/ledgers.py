@@ -149,6 +149,7 @@ def entry(click_id: str, record: VisitRecord, agents: Callable[[str], Agent]) ->
         campaign_id=belonging.campaign_id,
         template_id=belonging.template_id,
         attributes=belonging.attributes,
+        visitor=record.visitor if record.noise else b"",
     )
     countable = kind is ClickKind.HUMAN and record.outcome is Outcome.REDIRECT and record.visitor
     return Entry(click, _visitor(record) if countable else None)

@@ -66,6 +66,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
         variants: share, instead of the destination, the visits that no rule matches.
         click_limit: how many people it lets through, see domain.seats; None: everybody.
         password: what visitors have to know; only its hash is kept.
+        aid_parameter: query parameter that tells destinations of the click, see domain.aids; None: none does.
         origin: the template that made it; None: none did.
         version: counts the changes, from 1; the optimistic lock.
         changed_by: who made this version: id of a key, or name of a job.
@@ -96,6 +97,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     password: Sealed | None = None
     paused: bool = False
     campaign_id: str | None = None
+    aid_parameter: str | None = None
     archived_at: datetime | None = None
     origin: Origin | None = None
     version: int = 1

@@ -74,6 +74,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         recognises: its rules ask who returns, so that it sets a cookie.
         counts: its rules ask how many clicks it has.
         belonging: see VisitRecord.
+        aid_parameter: query parameter that carries an AID to where visitors are sent; None: none does.
     """
 
     workspace_id: str
@@ -95,6 +96,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     utm: tuple[str | None, str | None, str | None, str | None, str | None]
     tags: tuple[str, ...]
     belonging: msgspec.Raw = NOWHERE
+    aid_parameter: str | None = None
     settled: Decision | None = None
 
     @property
@@ -105,7 +107,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def withheld(self) -> frozenset[str]:
         """Parameters of a visitor's query that are not forwarded: ours, and a password in the wrong place."""
-        return forwarding.WITHHELD if self.password is None else forwarding.WITHHELD | {PASSWORD_FIELD}
+        names = (self.aid_parameter, PASSWORD_FIELD if self.password is not None else None)
+        return forwarding.WITHHELD | {name for name in names if name is not None}
 
     def turned_away(self, outcome: Outcome) -> Decision:
         """To the fallback where there is one; never with a permanent code, for the link may open again."""
@@ -174,6 +177,7 @@ def route(link: Link, watched: list[Watched] | None = None) -> Route:
         utm=(link.utm.source, link.utm.medium, link.utm.campaign, link.utm.term, link.utm.content),
         tags=link.tags,
         belonging=_belonging(link),
+        aid_parameter=link.aid_parameter,
     )
     return msgspec.structs.replace(made, settled=_settled(made))
 

@@ -114,6 +114,8 @@ class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
         variant: key of the variant that was drawn.
         slug: identity of the slug that was asked for, of a visit that found no link.
         belonging: a Belonging or None, encoded once for each link version (see journals.belonging).
+        noise: random bytes of the click's id, where its AID (domain.aids) has told them already; empty: the
+            id derives from where the record stands in its journal.
     """
 
     at_ms: int
@@ -137,3 +139,4 @@ class VisitRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     variant: str | None = None
     slug: str | None = None
     belonging: msgspec.Raw = NOWHERE
+    noise: bytes = b""

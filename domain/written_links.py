@@ -58,6 +58,7 @@ _FIELDS: Final[Mapping[str, tuple[str, Any, str]]] = {
     "fallback": ("fallback", str, "a text"),
     "password": ("password", str, "a text"),
     "campaignId": ("campaign_id", str, "a text"),
+    "aidParameter": ("aid_parameter", str, "a text"),
 }
 NAMES_OF_FIELDS: Final = tuple(_FIELDS)
 

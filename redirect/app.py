@@ -10,9 +10,10 @@ import msgspec
 from domain import rules, visitors
 from domain.errors import Unavailable
 from domain.facts import Known
-from domain.routes import Damaged, Decision
+from domain.routes import Damaged, Decision, Route
 from domain.visits import Outcome, Visit
 from redirect import forms, requests, responses
+from redirect.aids import Aids
 from redirect.buckets import Buckets
 from redirect.cookies import Cookies
 from redirect.counts import Counts
@@ -40,6 +41,7 @@ class Redirect:
         routes: what this process knows of links.
         gates: asks for passwords and seats.
         cookies: recognises visitors where rules ask who returns.
+        aids: tells destinations which click led there.
         reader: reads visits from requests.
         known: what rules ask beyond link and visit.
         journal: this process's own.
@@ -55,6 +57,7 @@ class Redirect:
         routes: Routes,
         gates: Gates,
         cookies: Cookies,
+        aids: Aids,
         reader: Reader,
         known: Known,
         journal: Journal,
@@ -66,6 +69,7 @@ class Redirect:
         self.routes = routes
         self._gates = gates
         self._cookies = cookies
+        self._aids = aids
         self.reader = reader
         self._known = known
         self._answer_of = lru_cache(ANSWERS)(forms.answer)
@@ -127,10 +131,18 @@ class Redirect:
         else:
             self._counts.unfollowable += 1  # nobody was sent anywhere, so this is no click
             return responses.of(decision)
+        if route.aid_parameter is not None and decision.outcome is Outcome.REDIRECT:
+            return self._tell(route, decision, visit)
         self._journal.append(rules.record(route, decision, visit))
         if entry.answer is not None and decision is route.settled:
             return entry.answer
         return self._answer_of(decision)
+
+    def _tell(self, route: Route, decision: Decision, visit: Visit) -> Answer:
+        """Record and answer a visit whose destination is told which click it is."""
+        record, destination = self._aids.told(rules.record(route, decision, visit), route)
+        self._journal.append(record)
+        return responses.of(msgspec.structs.replace(decision, destination=destination))
 
     async def _look_up(self, request: Request) -> Entry:
         """The link's entry; a look-up that may be a guess is paid for first and refunded if it was none."""

@@ -23,6 +23,7 @@ class Counts:
         loads_repeated: look-ups thrown away because the link was edited meanwhile.
         clicks_recorded: records in the journal.
         clicks_lost: answered visits that the journal had no room for.
+        aids_missing: visits whose destination got no AID, for its key was not known yet.
         places_failed: addresses that the geo database could not be asked for.
         news_lost: times that the connection to Redis was lost.
     """
@@ -42,5 +43,6 @@ class Counts:
     loads_repeated: int = 0
     clicks_recorded: int = 0
     clicks_lost: int = 0
+    aids_missing: int = 0
     places_failed: int = 0
     news_lost: int = 0

@@ -47,6 +47,9 @@ class CreateLinkInput:
     fallback: Url | None = optional("Where paused, expired, full and archived links send people.")
     password: str | None = optional("What visitors have to know, 4 to 128 characters; only a hash is kept.")
     campaign_id: strawberry.ID | None = optional("Its campaign, whose UTM defaults and policy apply.")
+    aid_parameter: str | None = optional(
+        'Query parameter, such as "aid", by which destinations get an id of the click, for recordConversion.'
+    )
 
     def to_domain(self) -> Draft:
         """The draft of what was given."""
@@ -81,6 +84,7 @@ class UpdateLinkInput:
     campaign_id: strawberry.ID | None = optional(
         "Its campaign: parameters that it has from its old one go, those of the new one come."
     )
+    aid_parameter: str | None = optional("Query parameter that carries the id of the click; null: none does.")
 
     def to_domain(self) -> Draft:
         """The draft of what was given."""

@@ -70,6 +70,9 @@ class Link(Node):
     fallback: Url | None = strawberry.field(
         description="Where paused, expired, full and archived links send people; null: a page says so."
     )
+    aid_parameter: str | None = strawberry.field(
+        description="Query parameter by which destinations get an id of the click; null: they get none."
+    )
     has_password: bool = strawberry.field(description="Whether visitors have to know a password.")
     template_version: int | None = strawberry.field(
         description="The version of `template` that made it, or last changed it; null: no template did."
@@ -170,6 +173,7 @@ class Link(Node):
             expires_at=_instant(link.expires_at),
             click_limit=link.click_limit,
             fallback=None if link.fallback is None else Url(link.fallback),
+            aid_parameter=link.aid_parameter,
             has_password=link.password is not None,
             campaign_id=link.campaign_id,
             source=link,
