@@ -47,8 +47,8 @@ class Click(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         final_destination: where the visitor was sent; None where there was no redirect.
         slug: identity of the slug that was asked for, of a visit that found no link.
         campaign_id: the link's campaign at that moment; likewise template and attributes (visits.Belonging).
-        visitor: the day's hash of who followed a link with an aid_parameter, for who is rewarded for the click
-            must not have made it; empty on other links.
+        visitor: the day's hash of who followed a link with an aid_parameter: who is rewarded for it must be
+            somebody else; empty on other links.
     """
 
     id: str
