@@ -49,6 +49,13 @@ class Application:
                     found.append(child)
         return found
 
+    async def alive(self, pattern: str, seconds: float = 20) -> list[psutil.Process]:
+        """The same as soon as there is one: what was killed a moment ago is being started again."""
+        async with asyncio.timeout(seconds):
+            while not (found := self.children(pattern)):
+                await asyncio.sleep(0.02)  # other processes tell of no event
+        return found
+
     async def graphql(self, client: httpx.AsyncClient, document: str, **variables: Any) -> dict[str, Any]:
         """The data of an operation that is expected to succeed."""
         response = await client.post(

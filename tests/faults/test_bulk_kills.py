@@ -96,9 +96,7 @@ async def kill_workers(
     for number in range(KILLS):
         await until_done(application, client, job, (number * ROWS) // (KILLS + 1) + 1)
         await asyncio.sleep(dice.uniform(0, 0.3))  # the random moment
-        victims = application.children("-m app jobs")
-        assert victims
-        for victim in victims:
+        for victim in await application.alive("-m app jobs"):
             victim.kill()
 
 

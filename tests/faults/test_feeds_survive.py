@@ -63,7 +63,7 @@ async def test_every_subscriber_ends_with_every_click_once(tmp_path: Path) -> No
                 for _ in range(ROUNDS):
                     for pattern in dice.sample(VICTIMS, len(VICTIMS)):
                         await asyncio.sleep(dice.uniform(0.2, 0.9))  # the random moment
-                        dice.choice(application.children(pattern)).kill()
+                        dice.choice(await application.alive(pattern)).kill()
                 await asyncio.sleep(0.5)  # a last moment of undisturbed visits
             clicks = await until_stored(application, client, visitors.answered)
             await until_whole(everybody, len(clicks))
