@@ -13,8 +13,9 @@ Processes = Annotated[int, msgspec.Meta(ge=1, le=64)]
 Points = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 MongodbUrl = Annotated[str, msgspec.Meta(pattern=r"^mongodb(\+srv)?://.")]
 RedisUrl = Annotated[str, msgspec.Meta(pattern=r"^(rediss?|unix)://.")]
+SmtpUrl = Annotated[str, msgspec.Meta(pattern=r"^smtps?://.")]
 PublicUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^/?#\s]+/?$")]
-_SECRET = {"mongodb_url", "redis_url", "admin_key"}
+_SECRET = {"mongodb_url", "redis_url", "admin_key", "smtp_url"}
 
 
 class Misconfigured(Exception):
@@ -42,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         api_url: public base of the API; None means http://localhost:<api_port>.
         short_url: public base of short links; None means http://localhost:<redirect_port>.
         admin_key: the first admin API key; None makes one at first start.
+        smtp_url: the server that mails leave through; None writes them into a folder of the data directory.
+        mail_from: sender of mails whose promotion names none.
         geoip_db: a MaxMind city or country database; None leaves places unknown.
         trusted_proxies: CIDRs whose X-Forwarded-For is believed, comma-separated.
         country_header: header in which a trusted proxy names the country; None means that none does.
@@ -68,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_url: PublicUrl | None = None
     short_url: PublicUrl | None = None
     admin_key: str | None = None
+    smtp_url: SmtpUrl | None = None
+    mail_from: str = "Linkgraph <no-reply@localhost>"
     geoip_db: Path | None = None
     trusted_proxies: str = ""
     country_header: str | None = None
@@ -122,6 +127,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def journals_dir(self) -> Path:
         """Where redirect processes write and workers read journals."""
         return self.data_dir / "journals"
+
+    @property
+    def mails_dir(self) -> Path:
+        """Where mails are written while there is no SMTP server."""
+        return self.data_dir / "mail"
 
     @property
     def metrics_dir(self) -> Path:

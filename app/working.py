@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
-from app import connections, serving, tasks
+from app import connections, mailing, serving, tasks
 from app.connections import Connections
 from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
 from app.settings import Settings
+from delivery import mails
 from delivery.announcements import Outbox
 from delivery.clicks import Clicks
 from delivery.counts import Counts
@@ -46,8 +47,11 @@ async def run(
     """
     counts, metrics = Counts(), Metrics("worker")
     metrics.watch("worker", counts)
+    sent = mails.Counts()
+    metrics.watch("mails", sent)
     async with (
         connections.open(settings, "worker") as opened,
+        mailing.sending(opened, sent),
         shipping(opened, counts, metrics.flushing(), _popularity(opened).keep()) as clicks,
     ):
         await _ship(clicks, sockets, Operations(None, _readiness(opened, needs), metrics))

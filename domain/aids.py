@@ -11,14 +11,16 @@ import hashlib
 import hmac
 import re
 from typing import Final
+from urllib.parse import parse_qsl
 
 import msgspec
 
-from domain import ids
+from domain import ids, shares
 
 WORD: Final = re.compile(r"[A-Za-z0-9_.~-]{1,50}")
-RESERVED: Final = frozenset({"qr", "via", "password"})
+RESERVED: Final = frozenset({"qr", shares.VIA, "password"})
 """Parameters that mean something on a short link itself."""
+LONGEST_QUERY: Final = 1_024
 _VERSION: Final = b"\x01"
 _SIGNATURE_BYTES: Final = 10
 _LENGTH: Final = 1 + 16 + 16 + _SIGNATURE_BYTES
@@ -53,6 +55,14 @@ def added_to(url: str, parameter: str, aid: str) -> str:
         query = "&".join(piece for piece in query.split("&") if piece.partition("=")[0] != parameter)
     joint = "&" if query else ""
     return f"{path}?{query}{joint}{parameter}={aid}{mark}{fragment}"
+
+
+def via(query: str) -> str | None:
+    """The channel that a visitor's query names, one of shares.CHANNELS; None: none is named."""
+    if shares.VIA not in query:
+        return None
+    named = dict(parse_qsl(query[:LONGEST_QUERY])).get(shares.VIA)
+    return named if named in shares.CHANNELS else None
 
 
 def written(secret: bytes, aid: Aid) -> str:

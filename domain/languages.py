@@ -8,6 +8,7 @@ from typing import Final
 _RANGE: Final = re.compile(
     r"\s*([a-z]{2,8}(?:-[a-z0-9]{1,8})*)\s*(?:;\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)\s*)?", re.IGNORECASE
 )
+_TAG: Final = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*", re.IGNORECASE)
 _MAX_CHARACTERS: Final = 256
 _weight: Final = itemgetter(0)
 
@@ -83,3 +84,8 @@ def _subtag(subtag: str) -> str:
     if len(subtag) == 2:
         return subtag.upper()
     return subtag.title() if len(subtag) == 4 and subtag.isalpha() else subtag
+
+
+def well_formed(tag: str) -> bool:
+    """Whether a text is a language tag as far as its shape tells (BCP 47, RFC 5646, section 2.2.9)."""
+    return _TAG.fullmatch(tag) is not None

@@ -5,6 +5,7 @@ length, no loops, and each filter a bounded result, so it is rendered in well un
 """
 
 import functools
+import html
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
@@ -23,7 +24,10 @@ from liquid.filter import string_filter
 from domain import printing, slugs, texts, variables
 
 LONGEST: Final = 2_048
+LONGEST_MAIL: Final = 50_000
 LONGEST_RESULT: Final = 8_192
+"""Of a filter, and of a pattern's whole text; mails have LONGEST_MAIL_RESULT."""
+LONGEST_MAIL_RESULT: Final = 100_000
 _CACHED: Final = 1_024
 _TAGS: Final = ("if", "unless", "case", "assign", "comment", "#", "output", "content", "illegal")
 _FILTERS: Final = (
@@ -43,6 +47,8 @@ class Slot(StrEnum):
     URL = "URL"
     SLUG = "SLUG"
     TEXT = "TEXT"
+    MAIL = "MAIL"
+    HTML = "HTML"
 
 
 class Unfit(ValueError):
@@ -100,7 +106,8 @@ def _program(source: str, slot: Slot) -> printing.Program | None:
 
 @functools.lru_cache(_CACHED)
 def _parsed(source: str, slot: Slot) -> BoundTemplate:
-    problem = texts.problem(source, longest=LONGEST)
+    letter = slot in _LETTERS
+    problem = texts.problem(source, longest=LONGEST_MAIL if letter else LONGEST, breaks=letter)
     if problem is not None:
         raise Unfit(problem)
     if _OPEN in source or _CLOSE in source:
@@ -175,7 +182,11 @@ _ENCODERS: Final[Mapping[Slot, Callable[[str], str]]] = {
     Slot.URL: _encoded,
     Slot.SLUG: slugs.fitting,
     Slot.TEXT: str,
+    Slot.MAIL: str,
+    Slot.HTML: html.escape,
 }
+_LETTERS: Final = frozenset({Slot.MAIL, Slot.HTML})
+"""Slots of texts with many lines."""
 
 
 @functools.cache
@@ -196,7 +207,7 @@ def _environment(slot: Slot) -> Environment:
     class Sandbox(Environment):
         """Liquid with limits."""
 
-        output_stream_limit = LONGEST_RESULT
+        output_stream_limit = LONGEST_MAIL_RESULT if slot in _LETTERS else LONGEST_RESULT
 
     sandbox = Sandbox(undefined=StrictUndefined)
     sandbox.tags = {name: tag for name, tag in sandbox.tags.items() if name in _TAGS}

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from domain import attributes, conditions, forwarding, journals, plans, utm, variants
+from domain import attributes, conditions, forwarding, journals, plans, shares, utm, variants
 from domain.errors import Rejected
 from domain.facts import Facts, Subject
 from domain.grammar import Budget, Compiler, Condition, Watched
@@ -107,8 +107,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def withheld(self) -> frozenset[str]:
         """Parameters of a visitor's query that are not forwarded: ours, and a password in the wrong place."""
-        names = (self.aid_parameter, PASSWORD_FIELD if self.password is not None else None)
-        return forwarding.WITHHELD | {name for name in names if name is not None}
+        names = {self.aid_parameter, shares.VIA} if self.aid_parameter is not None else set[str]()
+        return forwarding.WITHHELD.union(names, () if self.password is None else (PASSWORD_FIELD,))
 
     def turned_away(self, outcome: Outcome) -> Decision:
         """To the fallback where there is one; never with a permanent code, for the link may open again."""

@@ -36,12 +36,19 @@ class Aids:
         self._counts = counts
         self._key: bytes | None = None
 
-    def told(self, record: VisitRecord, route: Route) -> tuple[VisitRecord, str]:
+    def told(self, record: VisitRecord, route: Route, query: str) -> tuple[VisitRecord, str]:
         """A visit that was sent somewhere, with the id that its click will have, and where that id is told.
 
         The record keeps the destination as it was without the AID, so that figures and lists stay short.
+
+        Args:
+            record: of the visit.
+            route: that it took.
+            query: of the visit; it may name the channel by which the link was passed on.
         """
-        destination = record.destination or ""
+        destination, channel = record.destination or "", aids.via(query)
+        if channel is not None:
+            record = msgspec.structs.replace(record, utm=(channel, *record.utm[1:]))
         if self._key is None or route.aid_parameter is None:
             self._counts.aids_missing += 1
             return record, destination

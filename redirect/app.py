@@ -140,7 +140,7 @@ class Redirect:
 
     def _tell(self, route: Route, decision: Decision, visit: Visit) -> Answer:
         """Record and answer a visit whose destination is told which click it is."""
-        record, destination = self._aids.told(rules.record(route, decision, visit), route)
+        record, destination = self._aids.told(rules.record(route, decision, visit), route, visit.query)
         self._journal.append(record)
         return responses.of(msgspec.structs.replace(decision, destination=destination))
 

@@ -134,6 +134,12 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
             name="by_participant",
         ),
     ),
+    "mails": (
+        IndexModel([("due_at", ASCENDING)], partialFilterExpression={"state": "PENDING"}, name="due"),
+        IndexModel([("workspace_id", ASCENDING), ("participant_id", ASCENDING)], name="by_participant"),
+        IndexModel([("settled_at", ASCENDING)], expireAfterSeconds=90 * 86_400, name="by_settling"),
+    ),
+    "suppressions": (),
     "visitors": (IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),),
 }
 

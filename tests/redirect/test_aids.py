@@ -90,7 +90,16 @@ async def test_without_the_key_visitors_are_answered_all_the_same(
             assert keyless.counts.aids_missing == 1
 
 
-@pytest.mark.parametrize("name", ["", "a b", "utm_source", "QR", "password", "a&b", "x" * 51])
+async def test_channels_are_told_apart(site: Site) -> None:
+    """P8, L11: `?via=` is the click's utm_source, and is not passed on; what is no channel is nothing."""
+    link = await site.add(aid_parameter="aid", forward_query=True)
+    for query in ("?via=whatsapp&a=1", "?via=nonsense", "?via=sms&via=email", ""):
+        answer = await site.get(f"/{link.slug}{query}", AGENT)
+        assert "via" not in answer.headers["location"]
+    assert [record.utm[0] for record in site.records(link)] == ["whatsapp", None, "email", None]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "utm_source", "QR", "via", "password", "a&b", "x" * 51])
 async def test_parameters_that_cannot_carry_it_are_refused(caller: Api, name: str) -> None:
     payload = await caller(
         "mutation ($input: CreateLinkInput!) "

@@ -1,0 +1,208 @@
+"""Mails over a real SMTP server: sent at least once, always under one Message-ID, and never unwanted."""
+
+import asyncio
+import email
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from app.mailing import Writing
+from app.services import Services
+from delivery.mails import LEASE, Counts, Sender
+from delivery.postboxes import SmtpServer, Spool
+from domain import mails
+from domain.links import Link
+from domain.mails import Mail, MailState, Postbox
+from domain.participants import Consent, Participant
+from domain.promotions import MailTexts, Promotion
+from domain.referrals import Referral
+from storage import codec, mongo
+from storage import mails as kept
+from storage.mails import MongoMails
+from tests.unit.test_mails import ANA, PROMOTION, REFERRAL
+
+FROM = "Linkgraph <no-reply@links.example>"
+
+
+@dataclass
+class Handler:
+    """What a mail server does: it keeps what it is sent, or says no with a code."""
+
+    answer: str = "250 OK"
+    letters: list[EmailMessage] = field(default_factory=list)
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name and arguments
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if self.answer.startswith("250"):
+            envelope.rcpt_tos.append(address)
+        return self.answer
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        content = cast("bytes", envelope.content)
+        self.letters.append(email.message_from_bytes(content, policy=default))
+        return "250 OK"
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[tuple[Handler, str]]:
+    """An SMTP server on a free port, and its URL."""
+    handler, loop = Handler(), asyncio.get_running_loop()
+    listening = await loop.create_server(
+        lambda: SMTP(handler, hostname="mx.example", loop=loop), "127.0.0.1", 0
+    )
+    yield handler, f"smtp://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    listening.close()
+
+
+async def prepared(opened: Services, **changes: Any) -> Mail:
+    """A mail that is due, and everything that it is about."""
+    now = opened.clock()
+    consent = Consent(granted=True, at=now, text_version="1", source="test")
+    ana = msgspec.structs.replace(ANA, **{"consents": (consent,), **changes})
+    link = Link(
+        id="lnk_1", workspace_id="ws_1", domain="go.example", slug="ana", slug_key="ana",
+        destination="https://shop.example/", created_at=now, updated_at=now,
+    )  # fmt: skip
+    values: dict[str, Participant | Promotion | Referral | Link] = {
+        "participants": ana,
+        "promotions": PROMOTION,
+        "referrals": REFERRAL,
+        "links": link,
+    }
+    for collection, value in values.items():
+        await opened.database[collection].insert_one(codec.to_document(value))
+    mail = mails.of_referral(PROMOTION, REFERRAL, "en", "mal_1")
+    assert mail is not None
+
+    async def write(session: Any) -> None:
+        await kept.write(opened.database, [mail], session)
+
+    await mongo.transaction(opened.database, write)
+    return mail
+
+
+def sender(opened: Services, postbox: Postbox, *, later: timedelta = timedelta()) -> Sender:
+    return Sender(
+        MongoMails(opened.database), Writing(opened), postbox, lambda: opened.clock() + later, Counts()
+    )
+
+
+async def state(opened: Services) -> Mail:
+    document = await opened.database["mails"].find_one({"_id": "mal_1"})
+    assert document is not None
+    return codec.to_value(document, Mail)
+
+
+async def test_a_mail_is_sent(opened: Services, server: tuple[Handler, str]) -> None:
+    """P5: From the promotion, to the participant, in the language asked for, and only once."""
+    handler, url = server
+    await prepared(opened)
+    async with SmtpServer(url, FROM) as postbox:
+        sending = sender(opened, postbox)
+        assert [await sending.once() for _ in range(2)] == [True, False]
+    (letter,) = handler.letters
+    assert {name: letter[name] for name in ("From", "To", "Subject", "Message-ID", "Content-Language")} == {
+        "From": "Shop <hello@shop.example>",
+        "To": "ana@shop.example",
+        "Subject": "Your link for Spring & Co",
+        "Message-ID": "<mal_1@links.example>",
+        "Content-Language": "en",
+    }
+    assert letter.get_content().split() == ["Share", "https://go.example/ana", "or", "say", "ABCD-EFGH"]
+    assert (await state(opened)).state is MailState.SENT
+
+
+async def test_a_sender_that_was_killed_is_followed_by_another(
+    opened: Services, server: tuple[Handler, str]
+) -> None:
+    """At least once, under the same Message-ID: the server took it, and nobody noted that."""
+    handler, url = server
+    await prepared(opened)
+    mail = await MongoMails(opened.database).take(opened.clock(), opened.clock() + LEASE)
+    assert mail is not None
+    async with SmtpServer(url, FROM) as postbox:
+        letter = await Writing(opened).letter(mail, await receiver(opened, mail))
+        assert letter is not None
+        await postbox.send(letter)
+        assert not await sender(opened, postbox).once()
+        assert await sender(opened, postbox, later=LEASE).once()
+    assert [each["Message-ID"] for each in handler.letters] == ["<mal_1@links.example>"] * 2
+
+
+async def receiver(opened: Services, mail: Mail) -> Participant:
+    found = await Writing(opened).receiver(mail)
+    assert found is not None
+    return found
+
+
+async def test_a_server_that_is_away_is_tried_again(
+    opened: Services, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And nothing personal is in the log."""
+    await prepared(opened)
+    async with SmtpServer("smtp://127.0.0.1:1", FROM) as postbox:
+        assert await sender(opened, postbox).once()
+    mail = await state(opened)
+    assert (mail.state, mail.attempts, mail.due_at > opened.clock()) == (MailState.PENDING, 1, True)
+    assert "mal_1" in caplog.text
+    assert "ana@" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "became"), [("550 no such user", MailState.FAILED), ("451 later", MailState.PENDING)]
+)
+async def test_who_is_refused_for_good_gets_no_more(
+    opened: Services, server: tuple[Handler, str], answer: str, became: MailState
+) -> None:
+    """P5, the suppression list: 5xx to the receiver ends it, 4xx does not."""
+    handler, url = server
+    handler.answer = answer
+    await prepared(opened)
+    async with SmtpServer(url, FROM) as postbox:
+        await sender(opened, postbox).once()
+    assert (await state(opened)).state is became
+    suppressed = await MongoMails(opened.database).suppressed("ws_1", ANA.email_key)
+    assert suppressed is (became is MailState.FAILED)
+    assert not await MongoMails(opened.database).suppressed("ws_2", ANA.email_key)
+
+
+@pytest.mark.parametrize("changes", [{"consents": ()}, {"email": None}], ids=["never consented", "erased"])
+async def test_nobody_is_mailed_against_their_will(
+    opened: Services, server: tuple[Handler, str], changes: dict[str, Any]
+) -> None:
+    """RF-06, P13: what counts is the consent at the moment of sending."""
+    handler, url = server
+    await prepared(opened, **changes)
+    async with SmtpServer(url, FROM) as postbox:
+        await sender(opened, postbox).once()
+    assert ((await state(opened)).state, handler.letters) == (MailState.DISCARDED, [])
+
+
+async def test_without_a_server_mails_are_files(opened: Services, tmp_path: Path) -> None:
+    """Only their owner may read them; a person's files can be removed."""
+    await prepared(opened)
+    spool = Spool(tmp_path / "mail", FROM)
+    await sender(opened, spool).once()
+    (path,) = (tmp_path / "mail").glob("*.eml")
+    assert (path.name, path.stat().st_mode & 0o777) == ("ptc_1.mal_1.eml", 0o600)
+    assert b"To: ana@shop.example\r\n" in path.read_bytes()
+    spool.forget("ptc_1")
+    assert list((tmp_path / "mail").iterdir()) == []
+
+
+async def test_texts_that_break_later_break_no_other_mail(opened: Services, tmp_path: Path) -> None:
+    """A promotion that a hand put into the database."""
+    await prepared(opened)
+    broken = {"en": codec.to_document(MailTexts("S", "{{ nothing }}"))}
+    await opened.database["promotions"].update_one({}, {"$set": {"mails": broken}})
+    assert await sender(opened, Spool(tmp_path / "mail", FROM)).once()
+    assert (await state(opened)).problem == "its texts cannot be printed"
