@@ -14,6 +14,8 @@ from resolvers.clicks import ClickQueries
 from resolvers.exports import ExportMutations
 from resolvers.links import LinkMutations, LinkQueries
 from resolvers.nodes import NodeQueries
+from resolvers.promotions import PromotionMutations, PromotionQueries
+from resolvers.referrals import ReferralMutations, ReferralQueries
 from resolvers.signals import SignalMutations
 from resolvers.templates import TemplateMutations, TemplateQueries
 from resolvers.workspaces import WorkspaceMutations, WorkspaceQueries
@@ -22,6 +24,9 @@ from schema.campaigns import Campaign
 from schema.clicks import Click
 from schema.keys import ApiKey
 from schema.links import Link
+from schema.participants import Participant
+from schema.promotions import Promotion
+from schema.referrals import Referral
 from schema.scalars import SCALARS
 from schema.templates import Template
 from schema.workspaces import Workspace
@@ -41,6 +46,8 @@ class Query(
     ClickQueries,
     LinkQueries,
     NodeQueries,
+    PromotionQueries,
+    ReferralQueries,
     TemplateQueries,
     WorkspaceQueries,
 ):
@@ -54,6 +61,8 @@ class Mutation(
     CampaignMutations,
     ExportMutations,
     LinkMutations,
+    PromotionMutations,
+    ReferralMutations,
     SignalMutations,
     TemplateMutations,
     WorkspaceMutations,
@@ -72,7 +81,7 @@ def build() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[ApiKey, BulkJob, Campaign, Click, Link, Template, Workspace],
+        types=[ApiKey, BulkJob, Campaign, Click, Link, Participant, Promotion, Referral, Template, Workspace],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

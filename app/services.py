@@ -36,6 +36,7 @@ from storage.rollups import Rollups
 from storage.seats import MongoSeats
 from storage.secrets import MongoSecrets
 from storage.signals import MongoSignals, RedisSignalNews
+from storage.signups import MongoSignups
 from storage.stats import Stats
 from storage.templates import MongoTemplates
 from storage.uploads import MongoUploads
@@ -78,6 +79,7 @@ class Services(Connections):
     promotions: MongoPromotions
     participants: MongoParticipants
     referrals: MongoReferrals
+    signups: MongoSignups
 
 
 @asynccontextmanager
@@ -125,6 +127,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             promotions=MongoPromotions(database),
             participants=MongoParticipants(database),
             referrals=MongoReferrals(database),
+            signups=MongoSignups(database),
             click_feed=ClickFeeds(feeds, hub),
             live_stats=Boards(hub, Stats(database)),
         )

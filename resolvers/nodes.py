@@ -16,6 +16,9 @@ from schema.context import Context, Info
 from schema.keys import ApiKey
 from schema.links import Link
 from schema.nodes import Node
+from schema.participants import Participant
+from schema.promotions import Promotion
+from schema.referrals import Referral
 from schema.templates import Template
 from schema.workspaces import Workspace
 
@@ -77,6 +80,21 @@ async def _template(wanted: str, context: Context) -> Node | None:
     return None if template is None else Template.of(template)
 
 
+async def _promotion(wanted: str, context: Context) -> Node | None:
+    promotion = await context.loaders.promotions.load(wanted)
+    return None if promotion is None else Promotion.of(promotion)
+
+
+async def _participant(wanted: str, context: Context) -> Node | None:
+    participant = await context.loaders.participants.load(wanted)
+    return None if participant is None else Participant.of(participant)
+
+
+async def _referral(wanted: str, context: Context) -> Node | None:
+    referral = await context.loaders.referrals.load(wanted)
+    return None if referral is None else Referral.of(referral)
+
+
 async def _job(wanted: str, context: Context) -> Node | None:
     job = await context.loaders.jobs.load(wanted)
     return None if job is None else BulkJob.of(job)
@@ -103,6 +121,9 @@ KINDS: Final[Mapping[str, tuple[Scope | None, Load]]] = {
     "tpl": (Scope.LINKS_READ, _template),
     "job": (Scope.LINKS_READ, _job),
     "clk": (Scope.ANALYTICS_READ, _click),
+    "prm": (Scope.PROMOTIONS_READ, _promotion),
+    "ptc": (Scope.REFERRALS_READ, _participant),
+    "ref": (Scope.REFERRALS_READ, _referral),
     "ws": (None, _workspace),
     "key": (Scope.ADMIN, _key),
 }

@@ -22,6 +22,7 @@ from domain.revisions import Revisions
 from domain.seats import Seats
 from domain.secrets import Secrets
 from domain.signals import SignalNews, SignalStore
+from domain.signups import Signups
 from domain.tallies import LiveStats
 from domain.templates import Templates
 from domain.uploads import Uploads
@@ -138,3 +139,7 @@ class Stores(Protocol):
     @property
     def referrals(self) -> Referrals:
         """Referrals."""
+
+    @property
+    def signups(self) -> Signups:
+        """Where people sign up."""

@@ -1,4 +1,4 @@
-"""Promotions in MongoDB: collection `promotions`, whose unique index keeps UIDs apart whatever their case."""
+"""Promotions in MongoDB: collection `promotions`, whose unique index keeps UIDs apart by more than case."""
 
 from collections.abc import Sequence
 

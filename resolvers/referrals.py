@@ -1,0 +1,93 @@
+"""Referrals: giving people their links, and looking them up again."""
+
+import strawberry
+
+from domain import emails, referral_links, withdrawals
+from domain.access import Scope
+from domain.errors import Rejected
+from domain.participants import Participant as Person
+from domain.secrets import PEOPLE
+from domain.signups import Desk
+from resolvers.outcomes import outcome
+from schema.context import Context, Info
+from schema.participants import Participant, ParticipantPayload
+from schema.referrals import CreateReferralLinkInput, Referral, ReferralPayload
+
+_READ = {"scope": Scope.REFERRALS_READ}
+_WRITE = {"scope": Scope.REFERRALS_WRITE}
+
+
+@strawberry.type
+class ReferralQueries:
+    """Looking up people of promotions and their links."""
+
+    @strawberry.field(description="The participant of an address; null where there is none.", metadata=_READ)
+    async def participant(self, info: Info, email: str) -> Participant | None:
+        """Whatever the address's case."""
+        found = await _person(email, info.context)
+        return None if found is None else Participant.of(found)
+
+    @strawberry.field(
+        description="A person's first referral in a promotion; null where there is none.", metadata=_READ
+    )
+    async def referral(self, info: Info, promotion_uid: str, email: str) -> Referral | None:
+        """For account pages, loyalty pages and agents."""
+        stores, workspace_id = info.context.stores, info.context.viewer.workspace_id
+        promotion = await stores.promotions.by_uid(workspace_id, promotion_uid)
+        person = await _person(email, info.context) if promotion is not None else None
+        if promotion is None or person is None:
+            return None
+        info.context.loaders.promotions.prime(promotion.id, promotion)
+        info.context.loaders.participants.prime(person.id, person)
+        found = await stores.referrals.first(workspace_id, promotion.id, person.id)
+        return None if found is None else Referral.of(found)
+
+
+@strawberry.type
+class ReferralMutations:
+    """Signing people up, and letting them go."""
+
+    @strawberry.mutation(
+        description="Sign a person up and give the referral link, once and for all.", metadata=_WRITE
+    )
+    async def create_referral_link(
+        self,
+        info: Info,
+        input: CreateReferralLinkInput,  # noqa: A002 - the API's name
+    ) -> ReferralPayload:
+        """Repeated, also at the same time, it gives the same one."""
+        desk = await signup_desk(info.context)
+        made = await outcome(referral_links.create(input.to_domain(), desk))
+        return ReferralPayload.of(made, info)
+
+    @strawberry.mutation(
+        description="Take a person's consent back: mails stop, and links lead on without an attribution id.",
+        metadata=_WRITE,
+    )
+    async def withdraw_consent(self, info: Info, email: str) -> ParticipantPayload:
+        """Done again, it changes nothing."""
+        desk = await signup_desk(info.context)
+        return ParticipantPayload.of(await outcome(withdrawals.withdraw(email, desk)))
+
+
+async def signup_desk(context: Context) -> Desk:
+    """What sign-ups of the viewer's workspace work with."""
+    stores = context.stores
+    return Desk(
+        bench=await context.workbench(),
+        promotions=stores.promotions,
+        referrals=stores.referrals,
+        signups=stores.signups,
+        people=await stores.secrets.agreed(PEOPLE),
+    )
+
+
+async def _person(email: str, context: Context) -> Person | None:
+    """The participant of an address; a text that is none is nobody's."""
+    try:
+        identity = emails.checked(email).identity
+    except Rejected:
+        return None
+    stores, workspace_id = context.stores, context.viewer.workspace_id
+    key = emails.hidden(await stores.secrets.agreed(PEOPLE), workspace_id, identity)
+    return await stores.participants.by_email(workspace_id, key)

@@ -1,0 +1,113 @@
+"""Sign-ups in MongoDB: participant, referral and link are written in one transaction."""
+
+import functools
+from collections.abc import Sequence
+
+from pymongo import ReplaceOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from domain.participants import Participant
+from domain.referrals import Referral
+from domain.signups import Known, Signup
+from storage import codec, mails
+from storage.link_writes import LinkWrites, Stale, is_duplicate
+from storage.mongo import Database, Document, answering, insert, transaction
+
+
+class MongoSignups:
+    """The store of sign-ups; see domain.signups.Signups for what each method promises."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._participants = database["participants"]
+        self._referrals = database["referrals"]
+        self._links = LinkWrites(database)
+
+    async def known(
+        self, workspace_id: str, email_keys: Sequence[bytes], identities: Sequence[bytes]
+    ) -> Known:
+        """Participants and referrals that exist, in one round trip."""
+        same = {"workspace_id": workspace_id, "identity": {"$in": list(identities)}}
+        with answering():
+            cursor = await self._participants.aggregate(
+                [
+                    {"$match": {"workspace_id": workspace_id, "email_key": {"$in": list(email_keys)}}},
+                    {"$unionWith": {"coll": "referrals", "pipeline": [{"$match": same}]}},
+                ]
+            )
+            documents = await cursor.to_list()
+        participants = [codec.to_value(each, Participant) for each in documents if "email_key" in each]
+        referrals = [codec.to_value(each, Referral) for each in documents if "identity" in each]
+        return Known(
+            participants={each.email_key: each for each in participants},
+            referrals={each.identity: each for each in referrals},
+        )
+
+    async def add_many(self, workspace_id: str, signups: Sequence[Signup]) -> frozenset[str]:
+        """Keep sign-ups, all but those that another call got in the way of; their participants' ids.
+
+        Whoever loses a race is found by halves: races are rare, and each half is one transaction more.
+        """
+        if not signups:
+            return frozenset()
+        try:
+            await transaction(self._database, functools.partial(self._write, workspace_id, signups))
+        except Stale:
+            pass
+        except (BulkWriteError, DuplicateKeyError) as error:
+            if not is_duplicate(error):
+                raise
+        else:
+            return frozenset()
+        if len(signups) == 1:
+            return frozenset({signups[0].participant.id})
+        half = len(signups) // 2
+        lost = await self.add_many(workspace_id, signups[:half])
+        return lost | await self.add_many(workspace_id, signups[half:])
+
+    async def _write(self, workspace_id: str, signups: Sequence[Signup], session: AsyncClientSession) -> None:
+        await self._write_participants(workspace_id, signups, session)
+        made = [each.referral for each in signups if each.referral is not None]
+        if made:
+            await insert(self._database, "referrals", _documents(workspace_id, made), session)
+            await self._links.insert(workspace_id, [each.link for each in signups if each.link], session)
+            await mails.write(self._database, [each.mail for each in signups if each.mail], session)
+        relinked = [pair for each in signups for pair in each.links]
+        if relinked:
+            await self._links.replace(workspace_id, relinked, session)
+        changed = [pair for each in signups for pair in each.referrals]
+        if changed:
+            writes = [
+                ReplaceOne({"_id": old.id, "workspace_id": workspace_id}, _document(workspace_id, new))
+                for old, new in changed
+            ]
+            await self._referrals.bulk_write(writes, session=session)
+
+    async def _write_participants(
+        self, workspace_id: str, signups: Sequence[Signup], session: AsyncClientSession
+    ) -> None:
+        """A participant's version guards its referrals: each change of those is one of it."""
+        new = [each.participant for each in signups if each.seen is None]
+        if new:
+            await insert(self._database, "participants", _documents(workspace_id, new), session)
+        writes = [
+            ReplaceOne(
+                {"_id": each.seen.id, "workspace_id": workspace_id, "version": each.seen.version},
+                _document(workspace_id, each.participant),
+            )
+            for each in signups
+            if each.seen is not None
+        ]
+        if writes:
+            result = await self._participants.bulk_write(writes, session=session)
+            if result.matched_count != len(writes):
+                raise Stale
+
+
+def _documents(workspace_id: str, values: Sequence[Participant | Referral]) -> list[Document]:
+    return [_document(workspace_id, value) for value in values]
+
+
+def _document(workspace_id: str, value: Participant | Referral) -> Document:
+    return {**codec.to_document(value), "workspace_id": workspace_id}
