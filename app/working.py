@@ -85,7 +85,7 @@ async def shipping(
             counts=counts,
         )
         async with asyncio.TaskGroup() as group:  # should one of them fail, the process ends and is restarted
-            works = (lease.keep(), outbox.keep(), folding.keep(), *beside)
+            works = (lease.keep(), outbox.keep(), folding.keep_counting(), folding.keep(), *beside)
             behind = [group.create_task(work) for work in works]
             yield clicks
             await tasks.end(behind)

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import deque
 from typing import Final
 
 from delivery.counts import Counts
@@ -56,20 +57,20 @@ class Folding:
         if self._clicks >= WAITING_CLICKS:
             self._room.clear()
 
-    async def keep(self) -> None:
-        """Count and fold for ever. While MongoDB is away clicks wait in the ledger, where readers find them.
+    async def keep_counting(self) -> None:
+        """Count for ever what is put. It runs beside `keep`, not in a group with it.
 
-        Nothing that is wrong with a click may end this process: the ledger has it, and must go on.
+        A group hears of one cancellation only, and PyMongo may drop that (see app/tasks.end): a worker
+        would never end.
         """
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_counting())
-            group.create_task(self._keep_folding())
-
-    async def _keep_counting(self) -> None:
         while True:
             await self._count(*await self._arrived.get())
 
-    async def _keep_folding(self) -> None:
+    async def keep(self) -> None:
+        """Fold for ever. While MongoDB is away clicks wait in the ledger, where readers find them.
+
+        Nothing that is wrong with a click may end this process: the ledger has it, and must go on.
+        """
         while True:
             await self._pause()
             try:
@@ -79,7 +80,7 @@ class Folding:
                 _log.info("another worker folds as well, what it leaves is caught up with: %s", moved)
             except Unavailable as error:
                 self._fail("clicks are not folded, readers read them one by one: %s", error)
-            except Exception as error:  # noqa: BLE001 - the rim, see keep
+            except Exception as error:  # noqa: BLE001 - the rim: it is tried again
                 self._fail("clicks could not be folded, it is tried again: %s", error)
 
     async def _count(self, workspace_id: str, committed: ClicksCommitted) -> None:
@@ -102,26 +103,37 @@ class Folding:
                 await asyncio.sleep(0)
 
     async def fold(self) -> None:
-        """Fold everything that is waiting. What fails is caught up with from the ledger later on."""
-        self._due.clear()
+        """Fold everything that is waiting by now. What fails is caught up with from the ledger later on.
+
+        What comes in meanwhile waits for the next fold: folded at once, in whatever small number it came,
+        it would cost as much as ten times as many clicks.
+        """
         while not self._arrived.empty():
             await self._count(*self._arrived.get_nowait())
-        while self._waiting:
-            pieces = self._next()
-            try:
-                await self._commit(pieces)
-            finally:
-                self._clicks -= sum(fold.clicks for _, fold in pieces)
-                if self._clicks < WAITING_CLICKS:
-                    self._room.set()
-            self._counts.clicks_folded += sum(fold.clicks for _, fold in pieces)
+        names = deque(self._waiting)
+        try:
+            while names:
+                await self._fold(self._next(names))
+        finally:
+            if self._clicks < MAX_CLICKS:
+                self._due.clear()
 
-    def _next(self) -> list[tuple[str, Fold]]:
-        """Stretches of feeds that wait, of about MAX_CLICKS together."""
+    async def _fold(self, pieces: list[tuple[str, Fold]]) -> None:
+        clicks = sum(fold.clicks for _, fold in pieces)
+        try:
+            await self._commit(pieces)
+        finally:
+            self._clicks -= clicks
+            if self._clicks < WAITING_CLICKS:
+                self._room.set()
+        self._counts.clicks_folded += clicks
+
+    def _next(self, names: deque[tuple[str, int]]) -> list[tuple[str, Fold]]:
+        """The next stretches of these feeds, of about MAX_CLICKS together."""
         pieces: list[tuple[str, Fold]] = []
         clicks = 0
-        while self._waiting and clicks < MAX_CLICKS:
-            name = next(iter(self._waiting))
+        while names and clicks < MAX_CLICKS:
+            name = names.popleft()
             fold = self._waiting.pop(name)
             clicks += fold.clicks
             pieces.append((name[0], fold))

@@ -23,7 +23,6 @@ from domain.rollups import (
     SEVERAL,
     TIME,
     UNIQUE,
-    Hours,
     Scope,
     ScopeKind,
     Tally,
@@ -128,10 +127,12 @@ class Fold:
 
 def merged(kept: bytes | None, more: Mapping[int, Mapping[str, int]]) -> bytes:
     """A field of a document with more counts, by hour of the day; what has no room is among OTHERS."""
-    hours: Hours = rollups.decode(kept) if kept else {}
+    apart = rollups.decode_apart(kept) if kept else {}
+    hours: dict[int, Tally | msgspec.Raw] = dict(apart)
     size = len(kept or b"")
     for hour, counts in more.items():
-        tally = hours.setdefault(hour, {})
+        tally = rollups.decode_tally(apart[hour]) if hour in apart else {}
+        hours[hour] = tally
         get = tally.get
         for key, count in counts.items():
             before = get(key)

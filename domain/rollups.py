@@ -194,16 +194,32 @@ def digest(workspace_id: str, scope: Scope) -> bytes:
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Hours).decode
+_decode_apart: Final = msgspec.msgpack.Decoder(dict[int, msgspec.Raw]).decode
+_decode_tally: Final = msgspec.msgpack.Decoder(Tally).decode
 
 
-def encode(hours: Hours) -> bytes:
-    """A dimension of a document as it is kept: MessagePack, so no value can be taken for a field's name."""
+def encode(hours: Mapping[int, Tally | msgspec.Raw]) -> bytes:
+    """A dimension of a document as it is kept: MessagePack, so no value can be taken for a field's name.
+
+    Args:
+        hours: tallies, or what decode_apart gave.
+    """
     return _encode(hours)
 
 
 def decode(kept: bytes) -> Hours:
     """What was encoded."""
     return _decode(kept)
+
+
+def decode_apart(kept: bytes) -> dict[int, msgspec.Raw]:
+    """The hours of what was encoded, each as it is kept: whoever changes one need not read the others."""
+    return _decode_apart(kept)
+
+
+def decode_tally(kept: msgspec.Raw) -> Tally:
+    """One of the hours that decode_apart gave."""
+    return _decode_tally(kept)
 
 
 def table(tally: Mapping[str, int]) -> Table:

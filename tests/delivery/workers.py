@@ -82,7 +82,12 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             behind = [
                 group.create_task(work)
-                for work in (self.lease.keep(), self.outbox.keep(), self.folding.keep())
+                for work in (
+                    self.lease.keep(),
+                    self.outbox.keep(),
+                    self.folding.keep_counting(),
+                    self.folding.keep(),
+                )
             ]
             await self.clicks.run(self.stopping)
             await tasks.end(behind)
