@@ -8,7 +8,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
-from domain.access import Viewer
+from domain.access import Scope, Viewer
 from domain.errors import BadRequest, Forbidden, Unauthenticated, Unavailable
 
 HOLD_SECONDS: Final = 2.5
@@ -46,7 +46,7 @@ class Authentication:
         self._hold = hold_seconds
         self._room = room
         self._known: OrderedDict[bytes, tuple[float, Viewer]] = OrderedDict()
-        self._watches: dict[str, asyncio.Task[None]] = {}
+        self._watches: dict[tuple[str, frozenset[Scope]], asyncio.Task[None]] = {}
         self._watching: Counter[asyncio.Task[None]] = Counter()
 
     async def viewer(self, key: str) -> Viewer:
@@ -67,10 +67,18 @@ class Authentication:
             self._known.popitem(last=False)
         return viewer
 
-    async def until_revoked(self, key: str | None, every_seconds: float = RECHECK_SECONDS) -> None:
+    async def until_revoked(
+        self, key: str | None, scopes: frozenset[Scope], every_seconds: float = RECHECK_SECONDS
+    ) -> None:
         """Wait for as long as `key` is good and keeps its scopes; without a key, for ever.
 
-        All who wait for one key share one watch.
+        All who wait for one key with the same scopes share one watch.
+
+        Args:
+            key: as it was sent.
+            scopes: what the waiting stream runs with. What the key holds when the watch begins is no measure:
+                it may have lost a scope since the stream was let in.
+            every_seconds: how often the key is looked at.
 
         Raises:
             Unauthenticated: it is good no longer.
@@ -79,9 +87,10 @@ class Authentication:
         if key is None:
             await asyncio.Event().wait()
             return
-        watch = self._watches.get(key)
+        held = (key, scopes)
+        watch = self._watches.get(held)
         if watch is None or watch.done():
-            watch = self._watches[key] = asyncio.create_task(self._watch(key, every_seconds))
+            watch = self._watches[held] = asyncio.create_task(self._watch(key, scopes, every_seconds))
         self._watching[watch] += 1
         try:
             await asyncio.shield(watch)
@@ -90,16 +99,13 @@ class Authentication:
             if not self._watching[watch]:
                 del self._watching[watch]
                 watch.cancel()
-                if self._watches.get(key) is watch:
-                    del self._watches[key]
+                if self._watches.get(held) is watch:
+                    del self._watches[held]
 
-    async def _watch(self, key: str, every_seconds: float) -> None:
-        had: Viewer | None = None
+    async def _watch(self, key: str, scopes: frozenset[Scope], every_seconds: float) -> None:
         while True:
             with contextlib.suppress(Unavailable):  # not knowing is no reason to end a stream
-                now = await self.viewer(key)
-                had = had or now
-                if now.lacks(had.scopes):
+                if (await self.viewer(key)).lacks(scopes):
                     raise Forbidden("The key has lost a scope. Subscribe again with what it may do now.")
             await asyncio.sleep(every_seconds)  # a poll: nobody tells when a key is revoked or expires
 

@@ -15,6 +15,7 @@ from app.graphql.operations import Admit, Graph
 from app.graphql.origins import Origins
 from app.graphql.payloads import Call
 from app.graphql.sse import Streams
+from domain.access import Scope
 from domain.errors import ApiError, BadRequest, Forbidden
 
 _LARGE_BYTES: Final = 128 * 1024
@@ -89,9 +90,9 @@ class Http:
             admission = _admission(scope["method"], wanted)
             started = await self._graph.start(call, viewer, request_id, admission, idempotency_key)
             if started.is_subscription or wanted.json is None:
-                await self._streams.send(
-                    started, partial(self._authentication.until_revoked, key), receive, send
-                )
+                scopes: frozenset[Scope] = frozenset() if viewer is None else viewer.scopes
+                revoked = partial(self._authentication.until_revoked, key, scopes)
+                await self._streams.send(started, revoked, receive, send)
                 return
             answer = await self._graph.answer(started)
         except bodies.Disconnected:

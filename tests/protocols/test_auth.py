@@ -9,7 +9,7 @@ import pytest
 
 from app.graphql.auth import Authentication
 from domain.access import Scope, Viewer
-from domain.errors import Unauthenticated
+from domain.errors import Forbidden, Unauthenticated
 from tests.protocols import example
 from tests.protocols.conftest import Served, serving_api
 
@@ -101,12 +101,13 @@ class Store:
     def __init__(self) -> None:
         self.asked = 0
         self.revoked = False
+        self.scopes = frozenset({Scope.LINKS_READ})
 
     async def lookup(self, key: str) -> Viewer:
         self.asked += 1
         if self.revoked or key != "good":
             raise Unauthenticated("unknown")
-        return Viewer(workspace_id="ws_1", key_id="key_1", scopes=frozenset({Scope.LINKS_READ}))
+        return Viewer(workspace_id="ws_1", key_id="key_1", scopes=self.scopes)
 
 
 async def test_keys_are_remembered_for_five_seconds() -> None:
@@ -133,10 +134,32 @@ async def test_guesses_are_not_remembered() -> None:
 async def test_a_revoked_key_ends_what_runs_for_it() -> None:
     store = Store()
     authentication = Authentication(store.lookup, hold_seconds=0)
-    waiting = asyncio.create_task(authentication.until_revoked("good", every_seconds=0.01))
+    waiting = asyncio.create_task(authentication.until_revoked("good", store.scopes, every_seconds=0.01))
     await asyncio.sleep(0.05)  # several looks: all of them find the key good
     assert not waiting.done()
     store.revoked = True
     async with asyncio.timeout(1):
         with pytest.raises(Unauthenticated):
             await waiting
+
+
+async def test_a_lost_scope_ends_what_was_let_in_with_it_whoever_waits_already() -> None:
+    """A key is given a scope and loses it again: what began in between ends, what never had it goes on."""
+    store = Store()
+    authentication = Authentication(store.lookup, hold_seconds=0)
+    few, more = store.scopes, store.scopes | {Scope.ANALYTICS_READ}
+    patient = asyncio.create_task(authentication.until_revoked("good", few, every_seconds=0.01))
+    store.scopes = more
+    eager = asyncio.create_task(authentication.until_revoked("good", more, every_seconds=0.01))
+    await asyncio.sleep(0.05)  # several looks
+    assert not eager.done()
+    store.scopes = few
+    async with asyncio.timeout(1):
+        with pytest.raises(Forbidden):
+            await eager
+        with pytest.raises(Forbidden):  # lost before the watch had begun
+            await authentication.until_revoked("good", more, every_seconds=0.01)
+    assert not patient.done()
+    patient.cancel()
+    await asyncio.wait([patient])
+    assert authentication._watches == {}
