@@ -52,6 +52,7 @@ class Listener:
         self._redis = redis
         self._prefix = prefix(database_name)
         self._wanted: set[str] = set()
+        self._told: set[str] = set()
         self._telling = asyncio.Lock()
         self._pubsub: PubSub | None = None
         self._heard_at = 0.0
@@ -89,12 +90,15 @@ class Listener:
         try:
             asked = set(self._wanted)
             await pubsub.subscribe(self._prefix, *asked)  # its own channel keeps the connection in use
-            self._pubsub, self._heard_at = pubsub, time.monotonic()
-            for channel in asked ^ self._wanted:  # changed while the connection was being made
-                await self._tell(channel.removeprefix(self._prefix))
+            self._pubsub, self._told = pubsub, asked
+            self._heard_at = compared_at = time.monotonic()
+            await self._compare()  # what changed while the connection was being made
             while True:
                 message = await pubsub.get_message(ignore_subscribe_messages=True, timeout=PING_SECONDS)
                 await self._check(pubsub, message)
+                if time.monotonic() - compared_at > PING_SECONDS:
+                    await self._compare()
+                    compared_at = time.monotonic()
                 if message is not None and message["type"] == "message":
                     self._hear(message, hear)
         finally:
@@ -119,6 +123,11 @@ class Listener:
             return
         hear(message["channel"].decode().removeprefix(self._prefix), committed)
 
+    async def _compare(self) -> None:
+        """Make up for what was not told: who leaves in a hurry is cancelled while it says so."""
+        for channel in self._told ^ self._wanted:
+            await self._tell(channel.removeprefix(self._prefix))
+
     async def _tell(self, workspace_id: str) -> None:
         """One at a time, by what is wanted then: who leaves must not undo what another just began."""
         channel = self._prefix + workspace_id
@@ -128,8 +137,10 @@ class Listener:
                     return  # the next connection subscribes to what is wanted then
                 if channel in self._wanted:
                     await self._pubsub.subscribe(channel)
+                    self._told.add(channel)
                 else:
                     await self._pubsub.unsubscribe(channel)
+                    self._told.discard(channel)
         except (RedisError, OSError) as error:
             _log.warning("Redis did not take a subscription, it is made again: %s", error)
 

@@ -65,6 +65,7 @@ class _Feed:
         self._workspace_id = workspace_id
         self._feeds = feeds
         self._counts = counts
+        self._has_ended = False
         self.seen: Heads = {}
 
     async def start(self, news: News) -> None:
@@ -80,8 +81,14 @@ class _Feed:
         if not self.inbox.full():
             self.inbox.put_nowait(item)
 
+    def end(self) -> None:
+        """Take nothing in any more."""
+        self._has_ended = True
+        if self.work is not None:
+            self.work.cancel()
+
     async def _run(self) -> None:
-        while True:
+        while not self._has_ended:  # a driver may drop the cancellation, see app.tasks.end
             item = await self.inbox.get()
             try:
                 if isinstance(item, ClicksCommitted):
@@ -197,8 +204,7 @@ class Hub:
 
     async def _close(self, workspace_id: str, feed: _Feed) -> None:
         del self._viewed[workspace_id]
-        if feed.work is not None:
-            feed.work.cancel()
+        feed.end()
         await self._news.unwatch(workspace_id)
 
     def _hear(self, workspace_id: str, news: ClicksCommitted) -> None:
