@@ -91,7 +91,7 @@ class Socket:
         self._key = key
         self._viewer: Viewer | None = None
         self._init_received = False
-        self._acknowledged = asyncio.Event()
+        self._acknowledged: asyncio.Future[Viewer] = asyncio.get_running_loop().create_future()
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -177,7 +177,7 @@ class Socket:
             raise Closed(1013, f"LIMIT_EXCEEDED: {self._limits.sockets_per_key} sockets of this key are open")
         self._shared.per_key[viewer.key_id] += 1
         self._viewer = viewer
-        self._acknowledged.set()
+        self._acknowledged.set_result(viewer)
         await self._wire.say({"type": "connection_ack"})
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
@@ -216,9 +216,9 @@ class Socket:
         except Gone:
             return  # the reader is told so too
         except Exception as error:  # noqa: BLE001 - the rim: what was raised is told to the client, masked where unknown
-            self._operations.pop(name, None)
             with contextlib.suppress(Closed, Gone):  # then there is nobody left to tell
-                await self._refuse(name, error, request_id)
+                if self._free(name):
+                    await self._refuse(name, error, request_id)
 
     def _break(self, end: Closed) -> None:
         if not self._broken.done():
@@ -234,8 +234,17 @@ class Socket:
         else:
             answer = await graph.answer(started)
             await self._wire.next(name, _encode(answer))
-        self._operations.pop(name, None)
-        await self._wire.say({"id": name, "type": "complete"})
+        if self._free(name):
+            await self._wire.say({"id": name, "type": "complete"})
+
+    def _free(self, name: str) -> bool:
+        """Let the id of an operation that ends be used again; false: its client has completed it already,
+        and what has the id now is another one.
+        """
+        if self._operations.get(name) is not asyncio.current_task():
+            return False
+        del self._operations[name]
+        return True
 
     async def _refuse(self, name: str, error: Exception, request_id: str) -> None:
         await self._wire.say({"id": name, "type": "error", "payload": failures.thrown(error, request_id)})
@@ -243,11 +252,11 @@ class Socket:
     async def _watch_key(self) -> None:
         try:
             async with asyncio.timeout(self._limits.init_seconds):
-                await self._acknowledged.wait()
+                viewer = await asyncio.shield(self._acknowledged)
         except TimeoutError as error:
             raise Closed(4408, "Connection initialisation timeout") from error
         try:
-            await self._shared.authentication.until_revoked(self._key)
+            await self._shared.authentication.until_revoked(self._key, viewer.scopes)
         except ApiError as error:
             raise Closed(4403 if error.code == "FORBIDDEN" else 4401, error.message) from error
 

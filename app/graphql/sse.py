@@ -21,6 +21,7 @@ SEND_SECONDS: Final = 10.0
 """How long a frame may wait for a client that does not read; then its stream is given up."""
 
 _COMPLETE: Final = b"event: complete\ndata:\n\n"
+_RESTARTS: Final = b": service restart, connect again\n\n"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -85,14 +86,7 @@ class Streams:
         self.counts.open += 1
         self.per_key[name] += 1
         try:
-            await wire.start(started.request_id)
-            await first_of(
-                self._pump(started, wire), self._ping(wire), revoked(), _left(receive), self._draining.wait()
-            )
-            await wire.end()
-        except ApiError as error:
-            await wire.write(_next(answers.encode_refusal(failures.refusal(error, started.request_id))))
-            await wire.end()
+            await self._serve(started, wire, revoked, receive)
         except Stalled:
             return  # there is no way to tell it anything; its connection ends with this call
         finally:
@@ -106,7 +100,21 @@ class Streams:
         wire = _Wire(send, self._send_seconds)
         await wire.start(request_id)
         await wire.write(_next(answers.encode_refusal(refusal)))
-        await wire.end()
+        await wire.end(_COMPLETE)
+
+    async def _serve(
+        self, started: Started, wire: "_Wire", revoked: Callable[[], Awaitable[None]], receive: Any
+    ) -> None:
+        await wire.start(started.request_id)
+        pump = asyncio.ensure_future(self._pump(started, wire))
+        try:
+            await first_of(pump, self._ping(wire), revoked(), _left(receive), self._draining.wait())
+        except ApiError as error:
+            await wire.write(_next(answers.encode_refusal(failures.refusal(error, started.request_id))))
+            await wire.end(_COMPLETE)
+            return
+        # A stream that is cut off is not complete: who is told that it is does not come back for the rest.
+        await wire.end(_RESTARTS if pump.cancelled() else _COMPLETE)
 
     async def _pump(self, started: Started, wire: "_Wire") -> None:
         try:
@@ -154,8 +162,8 @@ class _Wire:
     async def write(self, frame: bytes) -> None:
         await self._within({"type": "http.response.body", "body": frame, "more_body": True})
 
-    async def end(self) -> None:
-        await self._within({"type": "http.response.body", "body": _COMPLETE, "more_body": False})
+    async def end(self, last: bytes) -> None:
+        await self._within({"type": "http.response.body", "body": last, "more_body": False})
 
     async def _within(self, message: dict[str, Any]) -> None:
         try:

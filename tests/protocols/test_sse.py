@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from app.graphql.payloads import Call
 from app.graphql.sse import STREAMS_PER_KEY
+from domain.errors import Unauthenticated
 from tests.protocols import example
 from tests.protocols.conftest import Served, serving_api
 
@@ -128,13 +130,36 @@ async def test_a_client_that_never_reads(settings: Any) -> None:
         assert served.happened.closed == 1
 
 
+async def test_a_client_that_never_reads_and_has_lost_its_key(served: Served) -> None:
+    """It cannot be told, and that is nobody's error."""
+    streams, happened = served.api.streams, asyncio.Event()
+    streams._send_seconds = 0.05
+    viewer = await example.lookup("reader")
+    started = await streams._graph.start(Call("subscription { forever }", {}, None, {}), viewer, "req_1")
+
+    async def send(message: dict[str, Any]) -> None:
+        if b"event: next" in message.get("body", b""):
+            happened.set()
+            await asyncio.Event().wait()
+
+    async def revoked() -> None:
+        await happened.wait()
+        raise Unauthenticated("The key is revoked.")
+
+    async with asyncio.timeout(5):
+        await streams.send(started, revoked, asyncio.Event().wait, send)
+    assert (streams.counts.open, streams.per_key) == (0, {})
+
+
 async def test_draining(settings: Any) -> None:
-    """Open streams complete, so that clients reconnect elsewhere."""
+    """RT-15: open streams end but are not `complete`: who is told so would not come back for the rest."""
     async with serving_api(settings) as served:
         async with raw_stream(served, "subscription { forever }") as (reader, _), asyncio.timeout(5):
             await reader.readuntil(b"event: next")
             served.api.draining.set()
-            await reader.readuntil(b"event: complete\ndata:\n\n")
+            rest = await reader.readuntil(b"\r\n0\r\n\r\n")
+        assert b": service restart" in rest
+        assert b"complete" not in rest
         assert served.happened.closed == 1
 
 

@@ -11,6 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from app.graphql.sockets import Limits, Socket
+from domain.errors import Unavailable
 from storage.budgets import Taken
 from tests.protocols import example
 from tests.protocols.conftest import Served, closing, hear, say, serving_api
@@ -383,6 +384,36 @@ async def test_dropped_cancellations(settings: Any, completed: bool) -> None:
             while served.api.websockets.shared.counts.open:
                 await asyncio.sleep(0.01)  # the handler ends a moment after the connection
         assert served.happened.opened == 0
+
+
+class FailingBuckets:
+    """Fails when it is cancelled, as a driver can whose connection breaks in that moment; then answers."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def take(self, workspace_id: str, key_id: str, points: float, owed: float) -> Taken:
+        self.asked += 1
+        if self.asked > 1:
+            return Taken(allowed=True, available=points + owed)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Unavailable(f"no budget of {key_id} in {workspace_id}") from None
+        raise AssertionError("nobody cancelled")
+
+
+async def test_an_id_that_is_used_again_is_its_new_operations(settings: Any) -> None:
+    """RT-01: what becomes of the operation that its client completed says nothing of the next with its id."""
+    async with serving_api(settings, buckets=FailingBuckets()) as served, served.connected() as socket:
+        await say(socket, subscribe("1", "subscription { forever }"))
+        await say(socket, {"type": "ping"})
+        assert await hear(socket) == {"type": "pong"}
+        await say(socket, {"id": "1", "type": "complete"})
+        await say(socket, subscribe("1", "subscription { forever }"))
+        assert await hear(socket) == {"id": "1", "type": "next", "payload": {"data": {"forever": 0}}}
+        await say(socket, subscribe("1", "subscription { forever }"))
+        assert (await closing(socket))[0] == 4409
 
 
 async def test_draining(settings: Any) -> None:
