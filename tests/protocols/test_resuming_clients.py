@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -29,8 +30,8 @@ async def application(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
         yield application
 
 
-async def resumed(application: Application, batches: Batches) -> list[str]:
-    """What a client sees of clicks before, while and after the API is killed."""
+async def resumed(application: Application, batches: Batches, end: int = signal.SIGKILL) -> list[str]:
+    """What a client sees of clicks before, while and after the API is ended by the signal `end`."""
     async with httpx.AsyncClient(timeout=20) as client, asyncio.timeout(45), aclosing(batches):
         link = await application.create_link(client, "https://example.com/")
         assert await anext(batches) == []
@@ -41,7 +42,7 @@ async def resumed(application: Application, batches: Batches) -> list[str]:
                 assert (await client.get(link["shortUrl"], headers=referrer)).status_code == 302
             if half == "before":
                 seen += await anext(batches)
-                application.children("-m app api")[0].kill()
+                application.children("-m app api")[0].send_signal(end)
         while len(set(seen)) < 2 * CLICKS:
             seen += await anext(batches)
     return seen
@@ -55,6 +56,13 @@ async def test_npm_clients_resume(name: str, node: Path, application: Applicatio
     """RT-12, RT-14: over their own transports, with the cursor of the last frame."""
     async with script(name, node, application) as batches:
         assert await resumed(application, batches) == EXPECTED
+
+
+@pytest.mark.parametrize("name", ["graphql-ws", "graphql-sse"])
+async def test_npm_clients_resume_after_a_deploy(name: str, node: Path, application: Application) -> None:
+    """RT-15: what is drained, not killed, is not taken for the end of the feed."""
+    async with script(name, node, application) as batches:
+        assert await resumed(application, batches, signal.SIGTERM) == EXPECTED
 
 
 @asynccontextmanager
