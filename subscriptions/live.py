@@ -61,7 +61,8 @@ class Live:
             return None
         if not its.goes_on() or not own.goes_on(behind=self.lacking):
             return None
-        clicks = own.take(self.lacking)
+        # Up to what waits for the leader, and not a number of new clicks: some may be known from the ledger.
+        clicks = own.take(self.lacking, leave=len(its))
         return [self._shown(self.reader.batch(clicks))] if clicks else []
 
     def lagging(self, missed: int, cursor: str | None = None) -> Any:

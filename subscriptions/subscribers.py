@@ -72,10 +72,15 @@ class Subscriber:
         self.plenty.clear()
         self.missed = 0
 
-    def take(self, limit: int) -> tuple[Click, ...]:
-        """The next clicks; `place` moves on behind them, or to the feed's end when nothing more waits."""
+    def take(self, limit: int, *, leave: int = 0) -> tuple[Click, ...]:
+        """The next clicks; `place` moves on behind them, or to the feed's end when nothing more waits.
+
+        Args:
+            limit: how many at most; what is known already is passed over and not counted.
+            leave: how many of those that wait are not touched.
+        """
         taken: list[Click] = []
-        while self._waiting and len(taken) < limit:
+        while len(self._waiting) > leave and len(taken) < limit:
             click, size = self._waiting.popleft()
             self._waiting_bytes -= size
             if _is_new(click, self.place):

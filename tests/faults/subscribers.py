@@ -55,6 +55,10 @@ class Subscriber:
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: len(self.seen) >= count)
 
+    def differs_from(self, each_once: Counter[str]) -> dict[str, Counter[str]]:
+        """What was seen too often, with how often too much, and what was not seen."""
+        return {"too often": self.seen - each_once, "not": each_once - self.seen}
+
     async def _listen(self) -> None:
         url = self.application.api.replace("http://", "ws://") + "/graphql"
         while True:

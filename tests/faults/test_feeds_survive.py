@@ -70,7 +70,7 @@ async def test_every_subscriber_ends_with_every_click_once(tmp_path: Path) -> No
     each_once = Counter({click["id"]: 1 for click in clicks})
     assert len(clicks) > 200
     assert [each.gaps for each in everybody if each.gaps] == []
-    assert [number for number, each in enumerate(everybody) if each.seen != each_once] == []
+    assert [each.differs_from(each_once) for each in everybody if each.seen != each_once] == []
     assert sum(each.connections for each in everybody) > SUBSCRIBERS
 
 
@@ -123,4 +123,4 @@ async def test_all_subscribers_of_a_killed_node_resume_on_another(settings: Sett
     assert len(everybody) == 500
     assert sum(each.connections for each in everybody) > 600
     assert [each.gaps for each in everybody if each.gaps] == []
-    assert [number for number, each in enumerate(everybody) if each.seen != each_once] == []
+    assert [each.differs_from(each_once) for each in everybody if each.seen != each_once] == []
