@@ -39,10 +39,10 @@ class Time(Asked, frozen=True):
         days = list(Weekday) if days is None else [_weekday(each, place) for place, each in enumerate(days)]
         if not days:
             raise refused("There is no day, so nothing would match; give one or leave it out.", "days")
-        start, end = (_clock(given.get(name) or usual, name) for name, usual in _WHOLE_DAY.items())
+        start, end = (_clock(_or(given.get(name), usual), name) for name, usual in _WHOLE_DAY.items())
         if start == end:
             raise refused("The window ends when it begins; set to apart from from.", "to")
-        zone = given.get("timezone") or "UTC"
+        zone = _or(given.get("timezone"), "UTC")
         if zone != VISITOR_ZONE and not (isinstance(zone, str) and windows.exists(zone)):
             message = f"{str(zone)[:50]!r} is no IANA time zone, as Europe/London is, and not VISITOR."
             raise refused(message, "timezone")
@@ -91,7 +91,9 @@ class Between(Asked, frozen=True):
         """Instants in UTC."""
         if not isinstance(given, Mapping):
             raise refused("This is an object with after and before.")
-        made = {name: _instant(given[name], name) for name in ("after", "before") if given.get(name)}
+        made = {
+            name: _instant(given[name], name) for name in ("after", "before") if given.get(name) is not None
+        }
         if not made:
             raise refused("The period has no end; give after, before or both.")
         if len(made) == 2 and made["after"] >= made["before"]:
@@ -117,6 +119,11 @@ class Between(Asked, frozen=True):
     def sees(self, facts: Facts) -> str:
         """The moment."""
         return f"{facts.visit.at_ms} ms"
+
+
+def _or(given: Any, usual: str) -> Any:
+    """What is given, or the usual where it is null: an empty text is a mistake, not a wish for the usual."""
+    return usual if given is None else given
 
 
 def _weekday(given: Any, place: int) -> Weekday:

@@ -96,8 +96,12 @@ def test_conditions_are_kept_in_one_form(given_one: Json, kept: Json) -> None:
         ({"time": {"timezone": "Mars/Olympus"}}, ("time", "timezone")),
         ({"time": {"timezone": "../../etc/passwd"}}, ("time", "timezone")),
         ({"time": {"timezone": "Europe"}}, ("time", "timezone")),
+        ({"time": {"timezone": ""}}, ("time", "timezone")),
+        ({"time": {"from": ""}}, ("time", "from")),
+        ({"time": {"from": "09:00", "to": ""}}, ("time", "to")),
         ({"between": {}}, ("between",)),
         ({"between": {"after": "tomorrow"}}, ("between", "after")),
+        ({"between": {"after": "", "before": "2026-01-02T00:00:00Z"}}, ("between", "after")),
         (
             {"between": {"after": "2026-01-02T00:00:00Z", "before": "2026-01-01T00:00:00Z"}},
             ("between", "before"),
