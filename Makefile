@@ -33,7 +33,7 @@ schema: .venv/dev ## print the graph into schema/schema.graphql
 	@$(BIN)/python -m app schema > schema/schema.graphql
 
 bench: .venv/dev ## measure every figure that the README quotes
-	@failed=0; for figure in redirect rules latency feeds viewers bulk bulk_beside ledger analytics; do \
+	@failed=0; for figure in redirect rules latency feeds viewers bulk bulk_beside ledger analytics referrals; do \
 	  echo "== $$figure"; $(BIN)/python -m bench.$$figure || failed=1; \
 	done; exit $$failed
 

@@ -14,6 +14,7 @@ from domain.link_imports import LinkImport
 from domain.link_rows import LinkRows
 from domain.link_walks import LinkWalk
 from domain.propagations import Propagation
+from domain.referral_creation import Reception, ReferralCreation
 from domain.rerenderings import Rerendering
 from domain.undoings import Undoing
 from domain.workbenches import Workshop
@@ -36,6 +37,13 @@ def works(opened: Services) -> list[Work]:
     )
     rows = LinkRows(workshop, opened.uploads, breathe)
     walk = LinkWalk(workshop, opened.link_lists, breathe)
+    reception = Reception(
+        workshop=workshop,
+        promotions=opened.promotions,
+        referrals=opened.referrals,
+        signups=opened.signups,
+        secrets=opened.secrets,
+    )
     files = MongoResults(opened.database)
     return [
         LinkCreation(rows),
@@ -44,6 +52,7 @@ def works(opened: Services) -> list[Work]:
         LinkDeletion(walk),
         Rerendering(walk),
         Propagation(walk),
+        ReferralCreation(reception, opened.uploads),
         Undoing(workshop, opened.jobs),
         Export(ClickSource(MongoClickStretches(opened.database)), files),
         Export(RollupSource(Rollups(opened.database)), files),

@@ -4,11 +4,10 @@ import strawberry
 
 from domain import bulk_creations, ids, jobs, link_imports
 from domain.access import Scope
-from domain.bulk_creations import Desk
 from resolvers.outcomes import outcome
 from schema.bulk_inputs import BulkCreateLinksInput, ImportLinksInput
 from schema.bulk_jobs import BulkJob, BulkJobPayload
-from schema.context import Context, Info
+from schema.context import Info
 
 _READ = {"scope": Scope.LINKS_READ}
 _WRITE = {"scope": Scope.LINKS_WRITE}
@@ -37,7 +36,7 @@ class BulkJobMutations:
     async def bulk_create_links(self, info: Info, input: BulkCreateLinksInput) -> BulkJobPayload:  # noqa: A002
         """Answers as soon as the rows are kept."""
         context = info.context
-        work = bulk_creations.start(input.to_domain(), await context.workbench(), desk(context))
+        work = bulk_creations.start(input.to_domain(), await context.workbench(), context.bulk_desk())
         return BulkJobPayload.of(await outcome(work))
 
     @strawberry.mutation(
@@ -48,7 +47,7 @@ class BulkJobMutations:
         """Slugs, titles, tags and dates stay as they are; slugs that are taken are the row's error."""
         context = info.context
         bench, domain = await context.workbench(), input.domain or None
-        work = link_imports.start(input.file, input.format, domain, bench, desk(context))
+        work = link_imports.start(input.file, input.format, domain, bench, context.bulk_desk())
         return BulkJobPayload.of(await outcome(work))
 
     @strawberry.mutation(
@@ -61,15 +60,3 @@ class BulkJobMutations:
         workspace_id, stores = context.viewer.workspace_id, context.stores
         work = jobs.cancel(id, workspace_id, stores.jobs, stores.job_news, context.clock())
         return BulkJobPayload.of(await outcome(work))
-
-
-def desk(context: Context) -> Desk:
-    """What bulk calls of a context are judged with."""
-    stores = context.stores
-    return Desk(
-        templates=stores.templates,
-        uploads=stores.uploads,
-        jobs=stores.jobs,
-        news=stores.job_news,
-        vault=stores.vault,
-    )

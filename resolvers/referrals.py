@@ -2,13 +2,14 @@
 
 import strawberry
 
-from domain import emails, referral_links, withdrawals
+from domain import emails, referral_creation, referral_links, withdrawals
 from domain.access import Scope
 from domain.errors import Rejected
 from domain.participants import Participant as Person
 from domain.secrets import PEOPLE
 from domain.signups import Desk
 from resolvers.outcomes import outcome
+from schema.bulk_jobs import BulkJobPayload
 from schema.context import Context, Info
 from schema.participants import Participant, ParticipantPayload
 from schema.referrals import CreateReferralLinkInput, Referral, ReferralPayload
@@ -59,6 +60,25 @@ class ReferralMutations:
         desk = await signup_desk(info.context)
         made = await outcome(referral_links.create(input.to_domain(), desk))
         return ReferralPayload.of(made, info)
+
+    @strawberry.mutation(
+        description="The same for many people, as a job, which tells of each row: exactly one of `rows` and "
+        "`file`. Each row carries its person's consent.",
+        metadata={**_WRITE, "cost": 100},
+    )
+    async def bulk_create_referral_links(
+        self,
+        info: Info,
+        promotion_uid: str,
+        rows: list[CreateReferralLinkInput] | None = None,
+        file: strawberry.ID | None = None,
+    ) -> BulkJobPayload:
+        """Answers as soon as the rows are kept."""
+        context = info.context
+        wishes = None if rows is None else [row.to_domain() for row in rows]
+        desk = await signup_desk(context)
+        work = referral_creation.start(promotion_uid, wishes, file, desk, context.bulk_desk())
+        return BulkJobPayload.of(await outcome(work))
 
     @strawberry.mutation(
         description="Take a person's consent back: mails stop, and links lead on without an attribution id.",

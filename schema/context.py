@@ -9,6 +9,7 @@ import strawberry
 
 from domain import hostnames, instants
 from domain.access import Scope, Viewer
+from domain.bulk_creations import Desk
 from domain.errors import Forbidden, Unauthenticated
 from domain.ids import Ids
 from domain.instants import Clock
@@ -77,6 +78,17 @@ class Context:
         stores = self.stores
         return Office(
             lists=stores.link_lists, templates=stores.templates, jobs=stores.jobs, news=stores.job_news
+        )
+
+    def bulk_desk(self) -> Desk:
+        """What bulk calls are judged with."""
+        stores = self.stores
+        return Desk(
+            templates=stores.templates,
+            uploads=stores.uploads,
+            jobs=stores.jobs,
+            news=stores.job_news,
+            vault=stores.vault,
         )
 
     async def workbench(self) -> Workbench:
