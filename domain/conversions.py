@@ -1,13 +1,21 @@
 """A conversion: something that a customer did, what it was worth, and which clicks it is credited to."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
+from domain.attributes import Scalar
+from domain.clicks import NO_UTM, ClickKind, Device
 from domain.money import Money
+from domain.participants import Participant
+from domain.rewards import Reward
+from domain.utm import Utm
+
+MAX_TOUCHES: Final = 500
 
 
 class AttributionModel(StrEnum):
@@ -34,6 +42,46 @@ class Credit(msgspec.Struct, frozen=True, kw_only=True):
     why: str
 
 
+class CreditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What figures count of a conversion where one click, or none, is credited with it.
+
+    It has the fields of the credited click by the same names, so that figures of both are asked for alike.
+
+    Args:
+        id: conversion and number of the row.
+        at: when the conversion happened.
+        counted: 1 in the row of the click with the largest share, else 0: a conversion counts once.
+        minor_units: the click's part of the revenue, net of refunds.
+        currency: of the revenue; None: there is none.
+    """
+
+    id: str
+    workspace_id: str
+    conversion_id: str
+    at: datetime
+    counted: int
+    minor_units: int = 0
+    currency: str | None = None
+    click_id: str | None = None
+    link_id: str | None = None
+    kind: ClickKind = ClickKind.HUMAN
+    rule: str | None = None
+    variant: str | None = None
+    country: str | None = None
+    region: str | None = None
+    city: str | None = None
+    device: Device = Device.OTHER
+    os: str | None = None
+    browser: str | None = None
+    language: str | None = None
+    referrer: str | None = None
+    utm: Utm = NO_UTM
+    tags: tuple[str, ...] = ()
+    campaign_id: str | None = None
+    template_id: str | None = None
+    attributes: tuple[tuple[str, Scalar], ...] = ()
+
+
 class Refund(msgspec.Struct, frozen=True, kw_only=True):
     """What was paid back of a conversion.
 
@@ -47,28 +95,31 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Conversion(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of a conversion; only refunds and late clicks make new ones.
+    """One version of a conversion; refunds and late clicks make new ones.
 
     Args:
         event: what happened, such as "purchase" or "signup".
         order_id: the caller's name of the order.
-        identity: what makes two calls tell the same conversion; unique in the workspace.
+        identities: what makes two calls tell the same conversion (see `identities`); each is unique in the
+            workspace.
         at: when it happened, as the caller says.
         received_at: when we heard of it.
-        click_id: the click that the call named, itself or by its AID.
+        click_id: the last click that the call named, itself or by its AID.
         link_id: the link of that click, or of the referral's code.
         referral_id: the referral that it came from.
         promotion_id: that referral's promotion.
-        customer_key: stands for whoever did it (domain.emails.hidden of the customer's id or address).
+        customer_keys: stand for whoever did it, see domain.emails.hidden.
         person_key: stands for the person behind the address that the call named.
         credits: shares of clicks, in the order of the clicks.
+        recount_at: when its credits are to be worked out again; None: they are final as far as anybody knows.
+        version: counts the changes, from 1.
     """
 
     id: str
     workspace_id: str
     event: str
     order_id: str | None = None
-    identity: bytes
+    identities: tuple[bytes, ...]
     amount: Money | None = None
     at: datetime
     received_at: datetime
@@ -76,11 +127,12 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
     link_id: str | None = None
     referral_id: str | None = None
     promotion_id: str | None = None
-    customer_key: bytes | None = None
+    customer_keys: tuple[bytes, ...] = ()
     person_key: bytes | None = None
     properties: Mapping[str, Any] = {}
     credits: tuple[Credit, ...] = ()
     refunds: tuple[Refund, ...] = ()
+    recount_at: datetime | None = None
     version: int = 1
 
     @property
@@ -91,14 +143,90 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
         total = sum(each.amount.minor_units for each in self.refunds)
         return Money(minor_units=total, currency=self.amount.currency)
 
+    @property
+    def net(self) -> int:
+        """What is left of its amount, minor units."""
+        if self.amount is None:
+            return 0
+        refunded = self.refunded
+        return self.amount.minor_units - (0 if refunded is None else refunded.minor_units)
+
+
+class Touch(msgspec.Struct, frozen=True, kw_only=True):
+    """A click that a customer is known to have made."""
+
+    click_id: str
+    link_id: str
+    at: datetime
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a new conversion in one transaction.
+
+    Args:
+        rows: what figures count of it.
+        touches: clicks of its customer that it told of.
+        rewards: what it earned.
+        referee: the participant who is rewarded as the referee; may be there already.
+    """
+
+    conversion: Conversion
+    rows: tuple[CreditRow, ...]
+    touches: tuple[Touch, ...] = ()
+    rewards: tuple[Reward, ...] = ()
+    referee: Participant | None = None
+
+
+class Revised(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes with a conversion in one transaction.
+
+    Args:
+        rows: what figures count of it from now on.
+        changed: rewards as they were and as they are to be.
+        made: rewards that are new.
+    """
+
+    old: Conversion
+    new: Conversion
+    rows: tuple[CreditRow, ...]
+    changed: tuple[tuple[Reward, Reward], ...] = ()
+    made: tuple[Reward, ...] = ()
+
 
 class Conversions(Protocol):
-    """Where conversions are read. Each method raises errors.Unavailable while the database is away."""
+    """Where conversions are kept. Each method raises errors.Unavailable while the database is away."""
 
     async def by_ids(self, workspace_id: str, conversion_ids: Sequence[str]) -> dict[str, Conversion]:
         """Those that exist, by id."""
         ...
 
-    async def by_identity(self, workspace_id: str, identity: bytes) -> Conversion | None:
-        """The conversion that was told with this identity, or None."""
+    async def by_identities(self, workspace_id: str, identities: Sequence[bytes]) -> Conversion | None:
+        """The conversion that was told with any of these, the oldest one; or None."""
         ...
+
+    async def touches(
+        self, workspace_id: str, customer_keys: Sequence[bytes], after: datetime, before: datetime
+    ) -> Sequence[Touch]:
+        """The last clicks of a customer that are known of a time, at most MAX_TOUCHES, oldest first."""
+        ...
+
+    async def add(self, workspace_id: str, recorded: Recorded) -> bool:
+        """Keep a new conversion; False: another one has one of its identities."""
+        ...
+
+    async def revise(self, workspace_id: str, revised: Revised) -> bool:
+        """Replace a conversion; False: it, or one of its rewards, is not what was seen any more."""
+        ...
+
+    async def recount_all(self, workspace_id: str, at: datetime) -> None:
+        """Have the credits of every conversion worked out again."""
+        ...
+
+
+def identities(event: str, order_id: str | None, dedupe_id: str | None) -> tuple[bytes, ...]:
+    """What makes two calls tell the same conversion: its event and order, or the caller's own mark."""
+    named = [("order", event, order_id)] if order_id is not None else []
+    named += [("dedupe", "", dedupe_id)] if dedupe_id is not None else []
+    return tuple(
+        hashlib.blake2b("\0".join(map(str, each)).encode(), digest_size=16).digest() for each in named
+    )
