@@ -71,7 +71,8 @@ async def test_sigterm_drains(role: tuple[asyncio.subprocess.Process, str, str])
         assert await closing(socket) == (1012, "Service restart")
         async with asyncio.timeout(5):
             rest = [line async for line in lines]
-        assert "event: complete" in rest
+        assert rest[-2:] == [": service restart, connect again", ""]
+        assert "event: complete" not in rest  # to graphql-sse that would mean: finished, do not come back
     async with asyncio.timeout(20):
         assert await process.wait() == 0
 
