@@ -22,12 +22,11 @@ Role = Literal["api", "redirect", "worker", "jobs", "supervisor"]
 
 _MONGODB_MS: Final[dict[Role, int]] = {
     "api": 5_000,
-    "redirect": 250,
     "worker": 10_000,
     "jobs": 10_000,
     "supervisor": 2_000,
 }
-"""How long a role waits for an operation: a redirect must not stall, a worker's transaction takes a while."""
+"""How long a role waits for an operation: a worker's transaction takes a while; a redirect's is a setting."""
 _REDIS_MS: Final = 100
 """News and budgets: whoever waits longer does without them."""
 _CLOSE_SECONDS: Final = 0.5
@@ -75,7 +74,8 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Connections]:  #
             "LINKGRAPH_MONGODB_URL and LINKGRAPH_REDIS_URL must both be set for a single role"
         )
     try:
-        client = mongo.connect(settings.mongodb_url, timeout_ms=_MONGODB_MS[role], application=role)
+        timeout_ms = _MONGODB_MS.get(role, settings.redirect_lookup_ms)
+        client = mongo.connect(settings.mongodb_url, timeout_ms=timeout_ms, application=role)
         news = redis.connect(settings.redis_url, timeout_ms=_REDIS_MS)
     except (pymongo.errors.ConfigurationError, ValueError) as error:
         raise Misconfigured(f"LINKGRAPH_MONGODB_URL or LINKGRAPH_REDIS_URL cannot be used: {error}") from None

@@ -77,7 +77,8 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
 async def prepared(opened: Connections, journal: Journal, counts: Counts) -> AsyncIterator[Redirect]:
     """A redirect over real engines, with its news and salts kept up to date in the background."""
     settings = opened.settings
-    routes = Routes(MongoRoutes(opened.database), counts, time.monotonic)
+    load_seconds = settings.redirect_lookup_ms / 1_000
+    routes = Routes(MongoRoutes(opened.database), counts, time.monotonic, load_seconds=load_seconds)
     salts = Salts(MongoSalts(opened.database), connections.now_ms, secrets.token_bytes)
     reader = Reader(
         Proxies(settings.trusted_proxies),

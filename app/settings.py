@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         host: address that the ports are bound on.
         api_port: GraphQL over HTTP, SSE and WebSocket.
         redirect_port: short links.
+        redirect_lookup_ms: how long a visitor waits for a database that is asked for a link, milliseconds.
         worker_port: health and metrics of a worker that runs alone; None opens no port.
         jobs_port: health and metrics of a jobs process that runs alone; None opens no port.
         api_processes: API processes under `serve`.
@@ -62,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     api_port: Port = 8000
     redirect_port: Port = 8001
+    redirect_lookup_ms: Annotated[int, msgspec.Meta(ge=10, le=10_000)] = 250
     worker_port: Port | None = None
     jobs_port: Port | None = None
     api_processes: Processes = 1

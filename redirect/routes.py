@@ -19,7 +19,6 @@ BELIEVED_DEAF_SECONDS: Final = 1.0
 """The same while they do not: an edit still arrives within a second."""
 AHEAD: Final = 0.8
 """Share of that time after which the next visit has the route looked up again in the background."""
-LOAD_SECONDS: Final = 0.25
 ROUTES: Final = 100_000
 ALIASES: Final = 4
 """Spellings of one address that the hot path remembers."""
@@ -42,15 +41,23 @@ class Routes:
         source: where links are looked up.
         counts: see Counts.
         now: monotonic seconds.
+        load_seconds: how long a look-up may take before the database counts as away.
         size: routes kept; the one that was looked up longest ago makes room.
     """
 
     def __init__(
-        self, source: RouteSource, counts: Counts, now: Callable[[], float], *, size: int = ROUTES
+        self,
+        source: RouteSource,
+        counts: Counts,
+        now: Callable[[], float],
+        *,
+        load_seconds: float,
+        size: int = ROUTES,
     ) -> None:
         self._source = source
         self._counts = counts
         self._now = now
+        self._load_seconds = load_seconds
         self._size = size
         self._entries: dict[Address, Entry] = {}
         self._aliases: dict[bytes, Entry] = {}
@@ -178,7 +185,7 @@ class Routes:
     async def _answered(self, address: Address) -> tuple[Link | routes.Tombstone | None, Route | None]:
         self._counts.loads += 1
         try:
-            async with asyncio.timeout(LOAD_SECONDS):
+            async with asyncio.timeout(self._load_seconds):
                 found = await self._source.by_slug(*address)
                 route = self._route(address, found) if isinstance(found, Link) else None
                 if route is not None and route.counts:

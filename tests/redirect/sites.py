@@ -29,7 +29,7 @@ from storage import codec, mongo
 
 DOMAIN = "go.example"
 PATIENCE_SECONDS = 20
-"""For what a test prepares: a redirect itself gives up after a quarter of a second."""
+"""For what a test prepares."""
 
 
 class Response(msgspec.Struct, frozen=True):

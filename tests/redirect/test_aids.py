@@ -80,7 +80,7 @@ async def test_without_the_key_visitors_are_answered_all_the_same(
     folder = tmp_path_factory.mktemp("keyless")
     async with door(mongodb_socket(settings)) as mongodb:
         url = f"mongodb://127.0.0.1:{mongodb.port}/?directConnection=true"
-        own = msgspec.structs.replace(settings, data_dir=folder, mongodb_url=url)
+        own = msgspec.structs.replace(settings, data_dir=folder, mongodb_url=url, redirect_lookup_ms=250)
         mongodb.silence()
         async with serving_site(own, indexes=False) as keyless:
             await mongodb.heal()

@@ -136,7 +136,9 @@ async def test_without_the_database_nobody_knows(
     """RD-14: 503 with Retry-After, for people and bots; who found the link full is told so without asking."""
     async with door(mongodb_socket(settings)) as mongodb:
         url = f"mongodb://127.0.0.1:{mongodb.port}/?directConnection=true"
-        own = msgspec.structs.replace(settings, mongodb_url=url, data_dir=tmp_path_factory.mktemp("seatless"))
+        own = msgspec.structs.replace(
+            settings, mongodb_url=url, redirect_lookup_ms=250, data_dir=tmp_path_factory.mktemp("seatless")
+        )
         async with serving_site(own) as site:
             link, full = await site.add(click_limit=5), await site.add(click_limit=1)
             person = f"User-Agent: {FIREFOX}"

@@ -113,7 +113,9 @@ async def test_how_many_clicks_a_link_has(
     rules = [{"name": "busy", "when": {"clicks": {"gte": 3}}, "destination": MATCHED}]
     async with door(mongodb_socket(settings)) as mongodb:
         url = f"mongodb://127.0.0.1:{mongodb.port}/?directConnection=true"
-        own = msgspec.structs.replace(settings, mongodb_url=url, data_dir=tmp_path_factory.mktemp("counted"))
+        own = msgspec.structs.replace(
+            settings, mongodb_url=url, redirect_lookup_ms=250, data_dir=tmp_path_factory.mktemp("counted")
+        )
         async with serving_site(own) as site:
             link = await caller.create(ELSEWHERE, domain=DOMAIN, rules=rules)
             for agent in (FIREFOX, FIREFOX, IPHONE, "Googlebot/2.1"):

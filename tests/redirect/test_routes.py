@@ -20,7 +20,7 @@ from redirect.counts import Counts
 from redirect.routes import Routes
 from storage.routes import MongoRoutes
 from tests.faults.proxies import Proxy, door, mongodb_socket
-from tests.redirect.sites import DOMAIN, Site, serving_site
+from tests.redirect.sites import DOMAIN, PATIENCE_SECONDS, Site, serving_site
 
 
 class HeldUp:
@@ -41,7 +41,7 @@ class HeldUp:
 
 
 def table(source: Any, *, now: Callable[[], float] = time.monotonic, size: int = 100) -> Routes:
-    routes = Routes(source, Counts(), now, size=size)
+    routes = Routes(source, Counts(), now, load_seconds=PATIENCE_SECONDS, size=size)
     routes.listening()
     return routes
 
@@ -182,7 +182,9 @@ async def test_mongodb_away(settings: Settings, tmp_path_factory: pytest.TempPat
     """RD-14: known links go on, with their clicks; unknown slugs are 503, never 404; it heals."""
     async with door(mongodb_socket(settings)) as mongodb:
         url = f"mongodb://127.0.0.1:{mongodb.port}/?directConnection=true"
-        own = msgspec.structs.replace(settings, mongodb_url=url, data_dir=tmp_path_factory.mktemp("away"))
+        own = msgspec.structs.replace(
+            settings, mongodb_url=url, redirect_lookup_ms=250, data_dir=tmp_path_factory.mktemp("away")
+        )
         async with serving_site(own) as site:
             link, fresh = await site.add(), await site.add()
             for shut in (mongodb.refuse, _silence(mongodb)):
@@ -211,7 +213,9 @@ async def test_an_edit_known_while_mongodb_is_away(
     """What is known to be outdated is not served: 503 until the database tells."""
     async with door(mongodb_socket(settings)) as mongodb:
         url = f"mongodb://127.0.0.1:{mongodb.port}/?directConnection=true"
-        own = msgspec.structs.replace(settings, mongodb_url=url, data_dir=tmp_path_factory.mktemp("edited"))
+        own = msgspec.structs.replace(
+            settings, mongodb_url=url, redirect_lookup_ms=250, data_dir=tmp_path_factory.mktemp("edited")
+        )
         async with serving_site(own) as site:
             link = await site.add()
             assert (await site.get(f"/{link.slug}")).status == 302
@@ -226,7 +230,9 @@ async def test_starts_while_mongodb_is_away(
     """OP-02: unknown is 503, not 404, and heals by itself, visitor hashes included."""
     async with door(mongodb_socket(settings)) as mongodb:
         url = f"mongodb://127.0.0.1:{mongodb.port}/?directConnection=true"
-        own = msgspec.structs.replace(settings, mongodb_url=url, data_dir=tmp_path_factory.mktemp("start"))
+        own = msgspec.structs.replace(
+            settings, mongodb_url=url, redirect_lookup_ms=250, data_dir=tmp_path_factory.mktemp("start")
+        )
         async with serving_site(settings) as elsewhere:
             link = await elsewhere.add()
         await mongodb.refuse()
