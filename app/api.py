@@ -134,6 +134,7 @@ async def run(
         metrics.watch("api_feeds", opened.click_feed.hub.counts)
         metrics.watch("api_changes", opened.changes.counts)
         metrics.watch("api_signals", opened.signal_news.counts)
+        metrics.watch("api_conversions", opened.led_nowhere)
         hub, watches = opened.click_feed.hub, opened.job_feed
         async with tasks.background(
             metrics.flushing, hub.listen, hub.look_after, watches.listen, watches.look_after

@@ -11,22 +11,26 @@ from resolvers.bulk_edits import BulkEditMutations
 from resolvers.bulk_jobs import BulkJobMutations, BulkJobQueries
 from resolvers.campaigns import CampaignMutations, CampaignQueries
 from resolvers.clicks import ClickQueries
+from resolvers.conversions import ConversionMutations
 from resolvers.exports import ExportMutations
 from resolvers.links import LinkMutations, LinkQueries
 from resolvers.nodes import NodeQueries
 from resolvers.promotions import PromotionMutations, PromotionQueries
 from resolvers.referrals import ReferralMutations, ReferralQueries
+from resolvers.rewards import RewardMutations, RewardQueries
 from resolvers.signals import SignalMutations
 from resolvers.templates import TemplateMutations, TemplateQueries
 from resolvers.workspaces import WorkspaceMutations, WorkspaceQueries
 from schema.bulk_jobs import BulkJob
 from schema.campaigns import Campaign
 from schema.clicks import Click
+from schema.conversions import Conversion
 from schema.keys import ApiKey
 from schema.links import Link
 from schema.participants import Participant
 from schema.promotions import Promotion
 from schema.referrals import Referral
+from schema.rewards import Reward
 from schema.scalars import SCALARS
 from schema.templates import Template
 from schema.workspaces import Workspace
@@ -48,6 +52,7 @@ class Query(
     NodeQueries,
     PromotionQueries,
     ReferralQueries,
+    RewardQueries,
     TemplateQueries,
     WorkspaceQueries,
 ):
@@ -59,10 +64,12 @@ class Mutation(
     BulkEditMutations,
     BulkJobMutations,
     CampaignMutations,
+    ConversionMutations,
     ExportMutations,
     LinkMutations,
     PromotionMutations,
     ReferralMutations,
+    RewardMutations,
     SignalMutations,
     TemplateMutations,
     WorkspaceMutations,
@@ -81,7 +88,10 @@ def build() -> strawberry.Schema:
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[ApiKey, BulkJob, Campaign, Click, Link, Participant, Promotion, Referral, Template, Workspace],
+        types=[
+            *(ApiKey, BulkJob, Campaign, Click, Conversion, Link, Participant, Promotion, Referral, Reward),
+            *(Template, Workspace),
+        ],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 

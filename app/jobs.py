@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
-from app import connections, priorities, services, serving, tasks
+from app import connections, priorities, services, serving, settling, tasks
 from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
 from app.services import Services
 from app.settings import Settings
 from app.works import works
-from delivery import retention
+from delivery import retention, settlements
 from delivery.jobs import Counts, Jobs
 from delivery.retention import Retention
 from storage import job_news, news
@@ -35,10 +35,14 @@ async def run(
     metrics.watch("jobs", counts)
     old = retention.Counts()
     metrics.watch("retention", old)
+    settled = settlements.Counts()
+    metrics.watch("settlements", settled)
     async with services.open(settings, "jobs") as opened, working(opened, counts) as jobs:
         readiness = Readiness({"mongodb": lambda: opened.database.command("ping"), **needs})
         keeping = Retention(opened.workspaces, MongoOldClicks(opened.database), opened.clock, old)
-        async with tasks.background(metrics.flushing, keeping.keep):
+        async with tasks.background(
+            metrics.flushing, keeping.keep, settling.settlements(opened, settled).keep
+        ):
             if not sockets:
                 await jobs.run(serving.stopping())
             else:

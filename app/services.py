@@ -9,6 +9,7 @@ from app import connections
 from app.connections import Connections, Role
 from app.settings import Settings
 from app.vaults import ThreadVault
+from domain import books
 from domain.agents import Agents
 from domain.analytics_answers import Answers
 from domain.facts import Known
@@ -20,6 +21,7 @@ from storage.announcements import Listener
 from storage.campaigns import MongoCampaigns
 from storage.changes import RedisLinkChanges
 from storage.clicks import Clicks
+from storage.conversions import MongoConversions
 from storage.feeds import Feeds
 from storage.idempotency import MongoClaims
 from storage.job_news import RedisJobListener, RedisJobNews
@@ -31,7 +33,9 @@ from storage.links import MongoLinks
 from storage.participants import MongoParticipants
 from storage.promotions import MongoPromotions
 from storage.referrals import MongoReferrals
+from storage.revenues import MongoRevenues
 from storage.revisions import MongoRevisions
+from storage.rewards import MongoRewards
 from storage.rollups import Rollups
 from storage.seats import MongoSeats
 from storage.secrets import MongoSecrets
@@ -80,6 +84,10 @@ class Services(Connections):
     participants: MongoParticipants
     referrals: MongoReferrals
     signups: MongoSignups
+    conversions: MongoConversions
+    rewards: MongoRewards
+    revenues: MongoRevenues
+    led_nowhere: books.Counts
 
 
 @asynccontextmanager
@@ -128,6 +136,10 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             participants=MongoParticipants(database),
             referrals=MongoReferrals(database),
             signups=MongoSignups(database),
+            conversions=MongoConversions(database),
+            rewards=MongoRewards(database),
+            revenues=MongoRevenues(database),
+            led_nowhere=books.Counts(),
             click_feed=ClickFeeds(feeds, hub),
             live_stats=Boards(hub, Stats(database)),
         )

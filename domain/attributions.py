@@ -6,13 +6,47 @@ half-life of seven days, and position-based with 40 % each for the first and the
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Final
 
-from domain.conversions import AttributionModel, Credit, Touch
+import msgspec
 
 HALF_LIFE: Final = timedelta(days=7)
 EDGE: Final = 0.4
 """What the first and the last click have each by POSITION; those between share the rest."""
+
+
+class AttributionModel(StrEnum):
+    """How a conversion is shared out among the clicks that led to it."""
+
+    LAST = "LAST"
+    FIRST = "FIRST"
+    LINEAR = "LINEAR"
+    TIME_DECAY = "TIME_DECAY"
+    POSITION = "POSITION"
+
+
+class Credit(msgspec.Struct, frozen=True, kw_only=True):
+    """A click's share of a conversion; the shares of one conversion make 1.
+
+    Args:
+        why: the reason in words, for people who ask.
+    """
+
+    click_id: str
+    link_id: str
+    share: float
+    model: AttributionModel
+    why: str
+
+
+class Touch(msgspec.Struct, frozen=True, kw_only=True):
+    """A click that a customer is known to have made."""
+
+    click_id: str
+    link_id: str
+    at: datetime
+
 
 Weights = Callable[[Sequence[Touch], datetime], list[float]]
 

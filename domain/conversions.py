@@ -3,12 +3,12 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from domain.attributes import Scalar
+from domain.attributions import Credit, Touch
 from domain.clicks import NO_UTM, ClickKind, Device
 from domain.money import Money
 from domain.participants import Participant
@@ -16,30 +16,6 @@ from domain.rewards import Reward
 from domain.utm import Utm
 
 MAX_TOUCHES: Final = 500
-
-
-class AttributionModel(StrEnum):
-    """How a conversion is shared out among the clicks that led to it."""
-
-    LAST = "LAST"
-    FIRST = "FIRST"
-    LINEAR = "LINEAR"
-    TIME_DECAY = "TIME_DECAY"
-    POSITION = "POSITION"
-
-
-class Credit(msgspec.Struct, frozen=True, kw_only=True):
-    """A click's share of a conversion; the shares of one conversion make 1.
-
-    Args:
-        why: the reason in words, for people who ask.
-    """
-
-    click_id: str
-    link_id: str
-    share: float
-    model: AttributionModel
-    why: str
 
 
 class CreditRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,10 +63,11 @@ class Refund(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         refund_id: the caller's, unique in its conversion: told again, it is the same refund.
+        amount: None where the conversion has none.
     """
 
     refund_id: str
-    amount: Money
+    amount: Money | None
     at: datetime
 
 
@@ -104,12 +81,14 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
             workspace.
         at: when it happened, as the caller says.
         received_at: when we heard of it.
-        click_id: the last click that the call named, itself or by its AID.
-        link_id: the link of that click, or of the referral's code.
+        touches: the clicks that the call named, themselves or by their AIDs, oldest first.
+        link_id: the link of the last of them, or of the referral's code.
         referral_id: the referral that it came from.
         promotion_id: that referral's promotion.
+        referrer_id: that referral's participant.
         customer_keys: stand for whoever did it, see domain.emails.hidden.
-        person_key: stands for the person behind the address that the call named.
+        visitor: the day's hash of who made the last of the clicks, where it is known.
+        hasty: it followed its click more quickly than people are, see domain.suspicions.
         credits: shares of clicks, in the order of the clicks.
         recount_at: when its credits are to be worked out again; None: they are final as far as anybody knows.
         version: counts the changes, from 1.
@@ -123,12 +102,14 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
     amount: Money | None = None
     at: datetime
     received_at: datetime
-    click_id: str | None = None
+    touches: tuple[Touch, ...] = ()
     link_id: str | None = None
     referral_id: str | None = None
     promotion_id: str | None = None
+    referrer_id: str | None = None
     customer_keys: tuple[bytes, ...] = ()
-    person_key: bytes | None = None
+    visitor: bytes = b""
+    hasty: bool = False
     properties: Mapping[str, Any] = {}
     credits: tuple[Credit, ...] = ()
     refunds: tuple[Refund, ...] = ()
@@ -140,7 +121,7 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
         """What was paid back of it in all; None: nothing, or there was no amount."""
         if self.amount is None or not self.refunds:
             return None
-        total = sum(each.amount.minor_units for each in self.refunds)
+        total = sum(each.amount.minor_units for each in self.refunds if each.amount is not None)
         return Money(minor_units=total, currency=self.amount.currency)
 
     @property
@@ -151,13 +132,15 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
         refunded = self.refunded
         return self.amount.minor_units - (0 if refunded is None else refunded.minor_units)
 
+    @property
+    def undone(self) -> bool:
+        """Whether all of it was paid back."""
+        return bool(self.refunds) and self.net == 0
 
-class Touch(msgspec.Struct, frozen=True, kw_only=True):
-    """A click that a customer is known to have made."""
-
-    click_id: str
-    link_id: str
-    at: datetime
+    @property
+    def click_id(self) -> str | None:
+        """The last click that the call named."""
+        return self.touches[-1].click_id if self.touches else None
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,15 +148,18 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         rows: what figures count of it.
-        touches: clicks of its customer that it told of.
+        window_days: of attribution: other conversions of its customer that its clicks may lie in the window
+            of are counted again, where a click was not known before.
         rewards: what it earned.
-        referee: the participant who is rewarded as the referee; may be there already.
+        limit: how many rewards its referrer may have in the promotion; those beyond it are declined.
+        referee: the participant who is rewarded as the referee and is new.
     """
 
     conversion: Conversion
     rows: tuple[CreditRow, ...]
-    touches: tuple[Touch, ...] = ()
+    window_days: int
     rewards: tuple[Reward, ...] = ()
+    limit: int | None = None
     referee: Participant | None = None
 
 
@@ -181,16 +167,24 @@ class Revised(msgspec.Struct, frozen=True, kw_only=True):
     """What changes with a conversion in one transaction.
 
     Args:
-        rows: what figures count of it from now on.
+        rows: what figures count of it from now on; None: as before.
         changed: rewards as they were and as they are to be.
         made: rewards that are new.
     """
 
     old: Conversion
     new: Conversion
-    rows: tuple[CreditRow, ...]
+    rows: tuple[CreditRow, ...] | None
     changed: tuple[tuple[Reward, Reward], ...] = ()
     made: tuple[Reward, ...] = ()
+
+
+class Lately(msgspec.Struct, frozen=True):
+    """What is asked of a referrer's other conversions of the last time; see Conversion."""
+
+    promotion_id: str | None
+    visitor: bytes = b""
+    hasty: bool = False
 
 
 class Conversions(Protocol):
@@ -210,8 +204,12 @@ class Conversions(Protocol):
         """The last clicks of a customer that are known of a time, at most MAX_TOUCHES, oldest first."""
         ...
 
+    async def lately(self, workspace_id: str, referrer_id: str, since: datetime) -> Sequence[Lately]:
+        """The last conversions of a referrer that were told since then, at most MAX_TOUCHES."""
+        ...
+
     async def add(self, workspace_id: str, recorded: Recorded) -> bool:
-        """Keep a new conversion; False: another one has one of its identities."""
+        """Keep a new conversion; False: another one has one of its identities, or its referee is there."""
         ...
 
     async def revise(self, workspace_id: str, revised: Revised) -> bool:

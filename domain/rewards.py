@@ -36,6 +36,8 @@ class Reward(msgspec.Struct, frozen=True, kw_only=True):
         entry: what it is for: "conversion", or "refund:<refund id>" of a reward that had been paid; unique
             with conversion and role.
         amount: negative where something paid is claimed back.
+        basis_points: the share of the conversion's amount that it is; None: it is fixed.
+        counted: it counts against the promotion's limit of rewards for one referrer.
         reason: why it is where it is, for people: why it is held, declined or reversed.
         due_at: when its hold ends.
         decided_by: id of the key that approved or declined it; None: nobody did.
@@ -52,6 +54,8 @@ class Reward(msgspec.Struct, frozen=True, kw_only=True):
     conversion_id: str
     entry: str = "conversion"
     amount: Money
+    basis_points: int | None = None
+    counted: bool = False
     state: RewardState
     reason: str | None = None
     due_at: datetime
@@ -62,17 +66,34 @@ class Reward(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
 
+class RewardFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rewards are wanted; None is no condition."""
+
+    state: RewardState | None = None
+    participant_id: str | None = None
+
+
 class Rewards(Protocol):
-    """Where rewards are read. Each method raises errors.Unavailable while the database is away."""
+    """Where rewards are kept. Each method raises errors.Unavailable while the database is away."""
 
     async def by_ids(self, workspace_id: str, reward_ids: Sequence[str]) -> dict[str, Reward]:
         """Those that exist, by id."""
         ...
 
-    async def of_conversion(self, workspace_id: str, conversion_id: str) -> Sequence[Reward]:
-        """Every reward that a conversion made."""
+    async def of_conversions(
+        self, workspace_id: str, conversion_ids: Sequence[str]
+    ) -> dict[str, list[Reward]]:
+        """Every reward that conversions made, by the conversion's id, in the order they were made."""
         ...
 
-    async def page(self, workspace_id: str, state: RewardState | None, window: Window) -> Page[Reward]:
-        """One stretch of the rewards, or of those in a state, newest first."""
+    async def page(self, workspace_id: str, wanted: RewardFilter, window: Window) -> Page[Reward]:
+        """One stretch of the wanted rewards, newest first."""
+        ...
+
+    async def count(self, workspace_id: str, wanted: RewardFilter, *, limit: int) -> int:
+        """How many rewards are wanted; counts no further than `limit`."""
+        ...
+
+    async def update_all(self, workspace_id: str, changes: Sequence[tuple[Reward, Reward]]) -> bool:
+        """Replace rewards, all or none; False: one is not what was seen any more."""
         ...

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from domain.attributions import AttributionModel
+
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """One tenant.
@@ -14,6 +16,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         timezone: IANA name, the default of figures by day.
         domains: hosts of its own for short links, besides the installation's.
         click_retention_days: how many days clicks are kept; None: for ever. Figures stay.
+        attribution: how conversions are shared out among clicks.
+        attribution_window_days: how old a click may be that a conversion is credited to.
     """
 
     id: str
@@ -21,6 +25,8 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     domains: tuple[str, ...] = ()
     click_retention_days: int | None = None
+    attribution: AttributionModel = AttributionModel.LAST
+    attribution_window_days: int = 30
     created_at: datetime
 
     def hosts(self, short_host: str) -> tuple[str, ...]:

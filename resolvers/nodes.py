@@ -13,12 +13,14 @@ from schema.bulk_jobs import BulkJob
 from schema.campaigns import Campaign
 from schema.clicks import Click
 from schema.context import Context, Info
+from schema.conversions import Conversion
 from schema.keys import ApiKey
 from schema.links import Link
 from schema.nodes import Node
 from schema.participants import Participant
 from schema.promotions import Promotion
 from schema.referrals import Referral
+from schema.rewards import Reward
 from schema.templates import Template
 from schema.workspaces import Workspace
 
@@ -95,6 +97,16 @@ async def _referral(wanted: str, context: Context) -> Node | None:
     return None if referral is None else Referral.of(referral)
 
 
+async def _conversion(wanted: str, context: Context) -> Node | None:
+    conversion = await context.loaders.conversions.load(wanted)
+    return None if conversion is None else Conversion.of(conversion)
+
+
+async def _reward(wanted: str, context: Context) -> Node | None:
+    reward = await context.loaders.rewards.load(wanted)
+    return None if reward is None else Reward.of(reward)
+
+
 async def _job(wanted: str, context: Context) -> Node | None:
     job = await context.loaders.jobs.load(wanted)
     return None if job is None else BulkJob.of(job)
@@ -124,6 +136,8 @@ KINDS: Final[Mapping[str, tuple[Scope | None, Load]]] = {
     "prm": (Scope.PROMOTIONS_READ, _promotion),
     "ptc": (Scope.REFERRALS_READ, _participant),
     "ref": (Scope.REFERRALS_READ, _referral),
+    "cnv": (Scope.REFERRALS_READ, _conversion),
+    "rwd": (Scope.REFERRALS_READ, _reward),
     "ws": (None, _workspace),
     "key": (Scope.ADMIN, _key),
 }

@@ -29,5 +29,8 @@ class WorkspaceMutations:
     async def update_workspace(self, info: Info, input: UpdateWorkspaceInput) -> WorkspacePayload:  # noqa: A002
         """All of it or nothing."""
         context = info.context
-        edit = workspace_edits.change(await context.workspace(), input.to_domain(), context.stores.workspaces)
+        stores = context.stores
+        edit = workspace_edits.change(
+            await context.workspace(), input.to_domain(), stores.workspaces, stores.conversions, context.clock
+        )
         return WorkspacePayload.of(await outcome(edit), context.short_base)

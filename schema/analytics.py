@@ -1,18 +1,29 @@
 """Analytics as the API shows them: questions about clicks in a range of time."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 import strawberry
 
-from domain import analytics, analytics_plans, click_filters, dimensions, instants, intervals, retention
+from domain import (
+    analytics,
+    analytics_plans,
+    click_filters,
+    dimensions,
+    instants,
+    intervals,
+    retention,
+    revenues,
+)
 from domain.access import Scope
 from domain.analytics import Figures, Need, Selection
 from domain.click_filters import EVERY_CLICK
+from domain.revenues import NOTHING, Asked, Revenue, Sliced
 from schema.clicks import ClickFilter
 from schema.context import Context, Info
 from schema.nodes import Node
 from schema.periods import TimeRange
+from schema.revenues import Earned, Earning, rate
 from schema.scalars import BigInt, DateTime
 
 POINTS: Final = 5
@@ -27,7 +38,7 @@ strawberry.enum(Dimension, name="Dimension", description="By what figures are br
 
 
 @strawberry.type(description="Figures of a range as a whole.")
-class Totals:
+class Totals(Earning):
     """The API's view of domain.analytics.Figures."""
 
     clicks: BigInt = strawberry.field(description="Redirects of people, or of the kinds that are asked for.")
@@ -36,14 +47,24 @@ class Totals:
     )
     bots: BigInt = strawberry.field(description="Redirects of robots, whichever kinds are asked for.")
 
+    @strawberry.field(description="Conversions for each click.")
+    async def conversion_rate(self, info: Info) -> float:
+        """Gathered with other questions."""
+        return await rate(self.earned, int(self.clicks), info.context)
+
     @classmethod
-    def of(cls, figures: Figures) -> "Totals":
-        """The same figures."""
-        return cls(clicks=BigInt(figures.clicks), uniques=BigInt(figures.uniques), bots=BigInt(figures.bots))
+    def of(cls, figures: Figures, earned: Earned) -> "Totals":
+        """The same figures, with what these clicks are credited with."""
+        return cls(
+            clicks=BigInt(figures.clicks),
+            uniques=BigInt(figures.uniques),
+            bots=BigInt(figures.bots),
+            earned=earned,
+        )
 
 
 @strawberry.type(description="Figures of one interval.")
-class Point:
+class Point(Earning):
     """The API's view of domain.analytics.Figures in a series."""
 
     at: DateTime = strawberry.field(description="Where the interval begins.")
@@ -51,20 +72,25 @@ class Point:
     uniques: BigInt = strawberry.field(description="As in Totals.")
 
     @classmethod
-    def of(cls, at_ms: int, figures: Figures) -> "Point":
+    def of(cls, at_ms: int, figures: Figures, earned: Earned) -> "Point":
         """The figures of the interval that begins `at_ms` after the Unix epoch."""
         at = DateTime(instants.written(instants.of_milliseconds(at_ms)))
-        return cls(at=at, clicks=BigInt(figures.clicks), uniques=BigInt(figures.uniques))
+        return cls(at=at, clicks=BigInt(figures.clicks), uniques=BigInt(figures.uniques), earned=earned)
 
 
 @strawberry.type(description="Figures of one value of a dimension.")
-class Slice:
+class Slice(Earning):
     """The API's view of domain.analytics.Figures in a breakdown."""
 
     key: str = strawberry.field(description="The value; empty for clicks that have none.")
     clicks: BigInt = strawberry.field(description="As in Totals.")
     uniques: BigInt = strawberry.field(description="As in Totals.")
     by: strawberry.Private[Dimension]
+
+    @strawberry.field(description="Conversions for each click.")
+    async def conversion_rate(self, info: Info) -> float:
+        """Gathered with other questions."""
+        return await rate(self.earned, int(self.clicks), info.context)
 
     @strawberry.field(
         description="The link, campaign or template of the key; null where it is none, or is deleted.",
@@ -75,9 +101,10 @@ class Slice:
         return await _node(self.by, self.key, info.context)
 
     @classmethod
-    def of(cls, key: str, figures: Figures, by: Dimension) -> "Slice":
+    def of(cls, key: str, figures: Figures, by: Dimension, earned: Earned) -> "Slice":
         """The same figures."""
-        return cls(key=key, clicks=BigInt(figures.clicks), uniques=BigInt(figures.uniques), by=by)
+        clicks, uniques = BigInt(figures.clicks), BigInt(figures.uniques)
+        return cls(key=key, clicks=clicks, uniques=uniques, by=by, earned=earned)
 
 
 @strawberry.type(description="Figures by the values of a dimension.")
@@ -88,10 +115,15 @@ class Breakdown:
     other: Slice = strawberry.field(description="Everything else, exactly; its key is empty.")
 
     @classmethod
-    def of(cls, slices: analytics.Slices, by: Dimension) -> "Breakdown":
-        """The same slices."""
-        largest = [Slice.of(key, figures, by) for key, figures in slices.largest]
-        return cls(slices=largest, other=Slice.of("", slices.other, by))
+    def of(cls, slices: analytics.Slices, sliced: Sliced) -> "Breakdown":
+        """The same slices, with what their clicks are credited with."""
+        shown = [key for key, _ in slices.largest]
+        largest = [
+            Slice.of(key, figures, sliced.by, _earned_by(sliced, key)) for key, figures in slices.largest
+        ]
+        return cls(
+            slices=largest, other=Slice.of("", slices.other, sliced.by, _earned_besides(sliced, shown))
+        )
 
 
 @strawberry.type(
@@ -128,7 +160,7 @@ class Analytics:
     async def totals(self, info: Info) -> Totals:
         """Gathered with other questions."""
         table = await info.context.questions.tables.load(Need(self.selection))
-        return Totals.of(analytics.totals(table, self.selection.wanted))
+        return Totals.of(analytics.totals(table, self.selection.wanted), _earned(self.selection))
 
     @strawberry.field(
         description="Figures by time, without gaps; at most 2,000 points. Days, weeks and months are those "
@@ -140,9 +172,14 @@ class Analytics:
         questions, wanted = info.context.questions, self.selection.wanted
         starts = intervals.starts(self.selection.period, interval, timezone or "UTC")
         questions.take_points(len(starts))
-        table = await questions.tables.load(analytics.for_series(self.selection, starts))
+        need = analytics.for_series(self.selection, starts)
+        table = await questions.tables.load(need)
         found = analytics.series(table, starts, wanted)
-        return [Point.of(at, figures) for at, figures in zip(starts, found, strict=True)]
+        points = revenues.Series(revenues.of_points(need), need.starts)
+        return [
+            Point.of(at, figures, _earned_at(points, place))
+            for place, (at, figures) in enumerate(zip(starts, found, strict=True))
+        ]
 
     @strawberry.field(
         description="Figures by the values of a dimension; `attribute` is the name of one, by ATTRIBUTE, and "
@@ -160,7 +197,8 @@ class Analytics:
         need = analytics.for_breakdown(self.selection, by, attribute)
         table = await info.context.questions.tables.load(need)
         found = analytics.breakdown(table, by, timezone or "UTC", self.selection.wanted)
-        return Breakdown.of(analytics.sliced(found, 10 if first is None else first), by)
+        sliced = Sliced(revenues.of_slices(self.selection, by, attribute), by, timezone or "UTC")
+        return Breakdown.of(analytics.sliced(found, 10 if first is None else first), sliced)
 
     @classmethod
     def of(cls, asked: TimeRange, wanted: click_filters.ClickFilter, context: Context) -> "Analytics":
@@ -192,6 +230,35 @@ def field(what: str, chosen: Callable[[click_filters.ClickFilter, Any], click_fi
         description=f"Figures of {what} in a range of time.",
         metadata={"scope": Scope.ANALYTICS_READ, "cost": POINTS},
     )
+
+
+def _earned(selection: Selection) -> Earned:
+    async def earned(context: Context) -> Revenue:
+        return revenues.total((await context.questions.revenues.load(Asked(selection))).values())
+
+    return earned
+
+
+def _earned_at(points: revenues.Series, place: int) -> Earned:
+    async def earned(context: Context) -> Revenue:
+        return (await context.questions.revenue_series.load(points))[place]
+
+    return earned
+
+
+def _earned_by(sliced: Sliced, key: str) -> Earned:
+    async def earned(context: Context) -> Revenue:
+        return (await context.questions.revenue_slices.load(sliced)).get(key, NOTHING)
+
+    return earned
+
+
+def _earned_besides(sliced: Sliced, shown: Sequence[str]) -> Earned:
+    async def earned(context: Context) -> Revenue:
+        table = await context.questions.revenue_slices.load(sliced)
+        return revenues.total(revenue for key, revenue in table.items() if key not in shown)
+
+    return earned
 
 
 async def _node(by: Dimension, key: str, context: Context) -> Node | None:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from domain import campaigns, instants, paging
+from domain import campaigns, instants, money, paging
 from domain.access import Scope
 from domain.errors import Rejected
 from domain.jobs import Job
@@ -75,9 +75,35 @@ class Campaign(Node):
     cost: Money | None = strawberry.field(description="What it costs in all.")
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
+    spent: strawberry.Private[money.Money | None]
     analytics: Analytics = analytics.field(
         "clicks on links while they were in it", lambda wanted, campaign: wanted.in_campaign(campaign.id)
     )
+
+    @strawberry.field(
+        description="Return on ad spend: revenue of its clicks in the currency of its cost, as a multiple of "
+        "that; null without a cost.",
+        metadata={"scope": Scope.ANALYTICS_READ},
+    )
+    async def roas(self, info: Info) -> float | None:
+        """Revenue over all time, divided by the cost."""
+        cost = self.spent
+        if cost is None or cost.minor_units == 0:
+            return None
+        revenue = await info.context.loaders.campaign_revenues.load(self.id)
+        return revenue.amounts.get(cost.currency, 0) / cost.minor_units
+
+    @strawberry.field(
+        description="Return on investment: what its revenue is more than its cost, as a multiple of that.",
+        metadata={"scope": Scope.ANALYTICS_READ},
+    )
+    async def roi(self, info: Info) -> float | None:
+        """(revenue - cost) / cost."""
+        cost = self.spent
+        if cost is None or cost.minor_units == 0:
+            return None
+        revenue = await info.context.loaders.campaign_revenues.load(self.id)
+        return (revenue.amounts.get(cost.currency, 0) - cost.minor_units) / cost.minor_units
 
     @strawberry.field(description="Its links, newest first.", metadata={"scope": Scope.LINKS_READ})
     async def links(self, info: Info, first: int | None = None, after: str | None = None) -> Connection[Link]:
@@ -99,6 +125,7 @@ class Campaign(Node):
             starts_at=_instant(campaign.starts_at),
             ends_at=_instant(campaign.ends_at),
             cost=None if campaign.cost is None else Money.of(campaign.cost),
+            spent=campaign.cost,
             created_at=DateTime(instants.written(campaign.created_at)),
             updated_at=DateTime(instants.written(campaign.updated_at)),
         )

@@ -11,11 +11,13 @@ from domain import click_filters, clicks, feeds, instants, matches, visits
 from domain.access import Scope
 from domain.errors import BadRequest
 from domain.paging import Window
+from domain.revenues import Revenue
 from schema.context import Context, Info
 from schema.inputs import written
 from schema.matches import MatchInput
 from schema.nodes import Node
 from schema.paging import Connection, connection
+from schema.revenues import Earned, Earning
 from schema.scalars import BigInt, DateTime, Url
 from schema.utm import Utm
 
@@ -101,7 +103,7 @@ class Click(Node):
 
 
 @strawberry.type(description="Figures of a link over all time; clicks and uniques count HUMAN redirects.")
-class LinkStats:
+class LinkStats(Earning):
     """The API's view of domain.clicks.LinkStats."""
 
     link_id: strawberry.ID = strawberry.field(description="The link.")
@@ -120,6 +122,7 @@ class LinkStats:
             uniques=BigInt(stats.uniques),
             bots=BigInt(stats.bots),
             last_click_at=None if last is None else DateTime(instants.written(last)),
+            earned=_earned(stats.link_id),
         )
 
 
@@ -225,3 +228,10 @@ async def listed(
         key=lambda click: (click.id,),
         counted=lambda limit: stored.count(workspace_id, wanted, limit=limit),
     )
+
+
+def _earned(link_id: str) -> Earned:
+    async def earned(context: Context) -> Revenue:
+        return await context.loaders.revenues.load(link_id)
+
+    return earned

@@ -9,11 +9,13 @@ import strawberry
 
 from domain import hostnames, instants
 from domain.access import Scope, Viewer
+from domain.books import Books
 from domain.bulk_creations import Desk
 from domain.errors import Forbidden, Unauthenticated
 from domain.ids import Ids
 from domain.instants import Clock
 from domain.offices import Office
+from domain.secrets import AIDS, PEOPLE
 from domain.workbenches import Workbench
 from domain.workspaces import Workspace
 from schema.loaders import Loaders
@@ -47,7 +49,8 @@ class Context:
     @cached_property
     def questions(self) -> Questions:
         """The questions of analytics of this operation or event."""
-        return Questions(self.viewer.workspace_id, self.clock(), self.stores.analytics)
+        stores = self.stores
+        return Questions(self.viewer.workspace_id, self.clock(), stores.analytics, stores.revenues)
 
     def fork(self) -> "Context":
         """The same viewer and stores with fresh loaders: for one event of a subscription."""
@@ -104,6 +107,25 @@ class Context:
             changes=self.stores.changes,
             clock=self.clock,
             ids=self.ids,
+        )
+
+    async def books(self) -> Books:
+        """What conversions are kept with."""
+        stores = self.stores
+        return Books(
+            workspace=await self.workspace(),
+            conversions=stores.conversions,
+            rewards=stores.rewards,
+            clicks=stores.clicks,
+            links=stores.links,
+            referrals=stores.referrals,
+            promotions=stores.promotions,
+            participants=stores.participants,
+            people=await stores.secrets.agreed(PEOPLE),
+            signing=await stores.secrets.agreed(AIDS),
+            clock=self.clock,
+            ids=self.ids,
+            counts=stores.led_nowhere,
         )
 
 

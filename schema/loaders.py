@@ -6,11 +6,14 @@ from strawberry.dataloader import DataLoader
 
 from domain.campaigns import Campaign
 from domain.clicks import Click, LinkStats
+from domain.conversions import Conversion
 from domain.jobs import Job
 from domain.links import Link
 from domain.participants import Participant
 from domain.promotions import Promotion
 from domain.referrals import Referral
+from domain.revenues import NOTHING, Revenue
+from domain.rewards import Reward
 from domain.signals import Signals
 from domain.templates import Template
 from domain.workspaces import Workspace
@@ -141,5 +144,55 @@ class Loaders:
         async def load(referral_ids: list[str]) -> list[Referral | None]:
             found = await self._stores.referrals.by_ids(self._workspace_id, referral_ids)
             return [found.get(referral_id) for referral_id in referral_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def conversions(self) -> DataLoader[str, Conversion | None]:
+        """Conversions of the workspace by id."""
+
+        async def load(conversion_ids: list[str]) -> list[Conversion | None]:
+            found = await self._stores.conversions.by_ids(self._workspace_id, conversion_ids)
+            return [found.get(conversion_id) for conversion_id in conversion_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def rewards(self) -> DataLoader[str, Reward | None]:
+        """Rewards of the workspace by id."""
+
+        async def load(reward_ids: list[str]) -> list[Reward | None]:
+            found = await self._stores.rewards.by_ids(self._workspace_id, reward_ids)
+            return [found.get(reward_id) for reward_id in reward_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def rewards_of(self) -> DataLoader[str, list[Reward]]:
+        """Rewards of the workspace by their conversion's id."""
+
+        async def load(conversion_ids: list[str]) -> list[list[Reward]]:
+            found = await self._stores.rewards.of_conversions(self._workspace_id, conversion_ids)
+            return [found.get(conversion_id, []) for conversion_id in conversion_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def revenues(self) -> DataLoader[str, Revenue]:
+        """All-time revenue of the workspace's links by id."""
+
+        async def load(link_ids: list[str]) -> list[Revenue]:
+            found = await self._stores.revenues.by_links(self._workspace_id, link_ids)
+            return [found.get(link_id, NOTHING) for link_id in link_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def campaign_revenues(self) -> DataLoader[str, Revenue]:
+        """The same of campaigns."""
+
+        async def load(campaign_ids: list[str]) -> list[Revenue]:
+            found = await self._stores.revenues.by_campaigns(self._workspace_id, campaign_ids)
+            return [found.get(campaign_id, NOTHING) for campaign_id in campaign_ids]
 
         return DataLoader(load)

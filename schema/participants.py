@@ -7,6 +7,7 @@ import strawberry
 from domain import instants, paging, participants
 from domain.access import Scope
 from domain.errors import Rejected
+from domain.rewards import RewardFilter
 from schema.context import Info
 from schema.nodes import Node
 from schema.paging import Connection, connection
@@ -15,6 +16,7 @@ from schema.scalars import DateTime
 
 if TYPE_CHECKING:
     from schema.referrals import Referral
+    from schema.rewards import Reward
 
 
 @strawberry.type(description="What a person said, when and where.")
@@ -64,6 +66,19 @@ class Participant(Node):
             key=lambda referral: (referral.id,),
             counted=lambda limit: store.count(workspace_id, self.id, limit=limit),
         )
+
+    @strawberry.field(
+        description="What the person earned, newest first.", metadata={"scope": Scope.REFERRALS_READ}
+    )
+    async def rewards(
+        self, info: Info, first: int | None = None, after: str | None = None
+    ) -> Connection[Annotated["Reward", strawberry.lazy("schema.rewards")]]:
+        """Reads one page behind a cursor."""
+        from schema.rewards import listed_rewards
+
+        name = f"{self.id}/rewards"
+        window = paging.window(name, first=first, after=after, last=None, before=None, shape=tuple[str])
+        return await listed_rewards(RewardFilter(participant_id=self.id), window, name, info.context)
 
     @classmethod
     def of(cls, participant: participants.Participant) -> "Participant | None":

@@ -2,10 +2,12 @@
 
 from typing import Protocol
 
+from domain import books
 from domain.analytics import Analytics
 from domain.campaigns import Campaigns
 from domain.click_filters import Clicks
 from domain.clicks import Stats
+from domain.conversions import Conversions
 from domain.facts import Known
 from domain.feeds import ClickFeed
 from domain.job_feeds import JobFeed
@@ -18,7 +20,9 @@ from domain.passwords import Vault
 from domain.places import Places
 from domain.promotions import Promotions
 from domain.referrals import Referrals
+from domain.revenues import Revenues
 from domain.revisions import Revisions
+from domain.rewards import Rewards
 from domain.seats import Seats
 from domain.secrets import Secrets
 from domain.signals import SignalNews, SignalStore
@@ -143,3 +147,19 @@ class Stores(Protocol):
     @property
     def signups(self) -> Signups:
         """Where people sign up."""
+
+    @property
+    def conversions(self) -> Conversions:
+        """Conversions."""
+
+    @property
+    def rewards(self) -> Rewards:
+        """Rewards."""
+
+    @property
+    def revenues(self) -> Revenues:
+        """What clicks are credited with."""
+
+    @property
+    def led_nowhere(self) -> books.Counts:
+        """Attribution ids that led nowhere."""

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from domain import hostnames, paging, workspaces
+from domain import attributions, hostnames, paging, workspaces
 from domain.access import Scope
 from domain.click_filters import ORPHANS
 from domain.errors import Rejected
@@ -14,6 +14,13 @@ from schema.keys import ApiKey
 from schema.nodes import Node
 from schema.paging import Connection
 from schema.payloads import UserError
+
+AttributionModel = attributions.AttributionModel
+strawberry.enum(
+    AttributionModel,
+    name="AttributionModel",
+    description="How a conversion is shared out among the clicks that led to it.",
+)
 
 
 @strawberry.type(description="The tenant that owns links, keys and figures.")
@@ -27,6 +34,13 @@ class Workspace(Node):
     )
     click_retention_days: int | None = strawberry.field(
         description="Days that clicks are kept; null: for ever. Figures stay."
+    )
+
+    attribution: AttributionModel = strawberry.field(
+        description="How conversions are shared out among the clicks that led to them."
+    )
+    attribution_window_days: int = strawberry.field(
+        description="How old a click may be that a conversion is credited to."
     )
 
     @strawberry.field(
@@ -52,6 +66,8 @@ class Workspace(Node):
             timezone=workspace.timezone,
             domains=list(workspace.hosts(hostnames.of(short_base))),
             click_retention_days=workspace.click_retention_days,
+            attribution=workspace.attribution,
+            attribution_window_days=workspace.attribution_window_days,
         )
 
 
@@ -64,6 +80,11 @@ class UpdateWorkspaceInput:
     click_retention_days: int | None = optional(
         "Days, 1 to 36,500, after which clicks are removed for good, within an hour; null: never."
     )
+
+    attribution: AttributionModel | None = optional(
+        "Conversions that are there already are shared out anew, within minutes; null: LAST."
+    )
+    attribution_window_days: int | None = optional("1 to 365, for old conversions too; null: 30.")
 
     def to_domain(self) -> WorkspaceDraft:
         """The draft of what was given."""

@@ -1,7 +1,7 @@
 """Figures of clicks that are read one by one: what roll-ups do not tell, and the ends of ranges."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from domain import matches, rollups
 from domain.analytics_parts import Reading
@@ -37,6 +37,22 @@ _PLACES: Final = {kind.value: place and place + 1 for place, kind in enumerate(K
 """Where a kind counts in a rollups.Counts; unique ones stand at 1."""
 
 
+class Grouping(Protocol):
+    """By what something is counted that has the fields of clicks; see analytics.Need."""
+
+    @property
+    def by(self) -> Dimension | None:
+        """The dimension."""
+
+    @property
+    def attribute(self) -> str | None:
+        """Its name, by ATTRIBUTE."""
+
+    @property
+    def cell_ms(self) -> int:
+        """Cells of time, milliseconds."""
+
+
 class ClickCounts:
     """Counts clicks in the database; see domain.analytics_answers.ClickCounts."""
 
@@ -56,13 +72,14 @@ class ClickCounts:
             key = row["_id"]
             counts = [0] * (_PLACES[key["kind"]] + 1)
             counts[-1] = row["count"]
-            rollups.add(tables.setdefault(key["link"], {}), _value(key.get("value")), counts)
+            rollups.add(tables.setdefault(key["link"], {}), value(key.get("value")), counts)
             if row["uniques"]:
-                rollups.add(tables[key["link"]], _value(key.get("value")), [0, row["uniques"]])
+                rollups.add(tables[key["link"]], value(key.get("value")), [0, row["uniques"]])
         return tables
 
 
-def _value(found: Any) -> str:
+def value(found: Any) -> str:
+    """The text that stands for a value in tables; empty: there is none."""
     return "" if found is None else matches.written(found)[:MAX_VALUE]
 
 
@@ -78,27 +95,28 @@ def _index(wanted: ClickFilter) -> str:
 def _pipeline(workspace_id: str, reading: Reading, period: Period) -> list[mongo.Document]:
     wanted = clicks.query(workspace_id, reading.wanted) | {"_id": clicks.within(period)}
     stages: list[mongo.Document] = [{"$match": {**wanted, "outcome": Outcome.REDIRECT.value}}]
-    several = _several(reading)
-    if several is not None:
-        stages += [{"$set": {"each": several}}]
+    each = several(reading)
+    if each is not None:
+        stages += [{"$set": {"each": each}}]
         stages += [{"$unwind": {"path": "$each", "preserveNullAndEmptyArrays": True}}]
-    key = {
+    group = {
         "link": "$link_id" if reading.wanted.link_ids is not None else "",
-        "value": "$each" if several is not None else _key(reading),
+        "value": "$each" if each is not None else key(reading),
         "kind": "$kind",
     }
     uniques = {"$sum": {"$cond": ["$unique", 1, 0]}}
-    return [*stages, {"$group": {"_id": key, "count": {"$sum": 1}, "uniques": uniques}}]
+    return [*stages, {"$group": {"_id": group, "count": {"$sum": 1}, "uniques": uniques}}]
 
 
-def _key(reading: Reading) -> Any:
+def key(reading: Grouping) -> Any:
+    """By what clicks are grouped, as an expression of aggregations."""
     if reading.cell_ms:
         at_ms = {"$toLong": "$at"}
         return {"$subtract": [at_ms, {"$mod": [at_ms, reading.cell_ms]}]}
     return None if reading.by is None else {"$ifNull": [FIELDS[reading.by], None]}
 
 
-def _several(reading: Reading) -> Any:
+def several(reading: Grouping) -> Any:
     """The values of a click in a dimension in which it may have several, each once."""
     if reading.by is Dimension.TAG:
         return {"$setUnion": [{"$ifNull": ["$tags", []]}, []]}

@@ -134,6 +134,54 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
             name="by_participant",
         ),
     ),
+    "conversions": (
+        IndexModel([("workspace_id", ASCENDING), ("identities", ASCENDING)], unique=True, name="by_identity"),
+        IndexModel(
+            [("workspace_id", ASCENDING), ("customer_keys", ASCENDING), ("at", ASCENDING)], name="by_customer"
+        ),
+        IndexModel(
+            [("workspace_id", ASCENDING), ("referrer_id", ASCENDING), ("received_at", DESCENDING)],
+            partialFilterExpression={"referrer_id": TEXT},
+            name="by_referrer",
+        ),
+        IndexModel(
+            [("recount_at", ASCENDING)], partialFilterExpression={"recount_at": {"$type": "date"}}, name="due"
+        ),
+    ),
+    "credits": (
+        IndexModel([("workspace_id", ASCENDING), ("at", ASCENDING)], name="by_workspace"),
+        IndexModel([("workspace_id", ASCENDING), ("link_id", ASCENDING), ("at", ASCENDING)], name="by_link"),
+        IndexModel(
+            [("workspace_id", ASCENDING), ("campaign_id", ASCENDING), ("at", ASCENDING)],
+            partialFilterExpression={"campaign_id": TEXT},
+            name="by_campaign",
+        ),
+        IndexModel([("workspace_id", ASCENDING), ("conversion_id", ASCENDING)], name="by_conversion"),
+    ),
+    "touches": (
+        IndexModel(
+            [("workspace_id", ASCENDING), ("customer_key", ASCENDING), ("at", DESCENDING)], name="by_customer"
+        ),
+    ),
+    "rewards": (
+        IndexModel(
+            [(name, ASCENDING) for name in ("workspace_id", "conversion_id", "role", "entry")],
+            unique=True,
+            name="by_conversion",
+        ),
+        IndexModel([("workspace_id", ASCENDING), ("_id", DESCENDING)], name="by_workspace"),
+        IndexModel([("workspace_id", ASCENDING), ("state", ASCENDING), ("_id", DESCENDING)], name="by_state"),
+        IndexModel(
+            [("workspace_id", ASCENDING), ("participant_id", ASCENDING), ("_id", DESCENDING)],
+            name="by_participant",
+        ),
+        IndexModel(
+            [("workspace_id", ASCENDING), ("promotion_id", ASCENDING), ("state", ASCENDING)],
+            name="by_promotion",
+        ),
+        IndexModel([("due_at", ASCENDING)], partialFilterExpression={"state": "PENDING"}, name="due"),
+    ),
+    "reward_seats": (IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),),
     "mails": (
         IndexModel([("due_at", ASCENDING)], partialFilterExpression={"state": "PENDING"}, name="due"),
         IndexModel([("workspace_id", ASCENDING), ("participant_id", ASCENDING)], name="by_participant"),

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import attributions, credit_rows
-from domain.conversions import AttributionModel, Conversion, Touch
+from domain.attributions import AttributionModel, Touch
+from domain.conversions import Conversion
 from domain.money import Money
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)

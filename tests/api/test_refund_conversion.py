@@ -1,0 +1,137 @@
+"""refundConversion: partly, wholly, again, at the same time, before and after rewards were paid."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import Api
+from tests.api.conversions import aid_of, clicked, converted, euros, refund, rewards_of, settled
+from tests.api.promotions import REWARD, promoted, referred, refused
+
+HOUR = timedelta(hours=1)
+PERCENT = {"receiver": "REFERRER", "referrerPercent": 10}
+PAY = (
+    'mutation ($ids: [ID!]!) { markRewardsPaid(ids: $ids, reference: "SEPA 1") {'
+    " rewards { id state paymentReference } userErrors { code field } } }"
+)
+
+
+async def bought(api: Api, reward: dict[str, Any] | None = None, **fields: Any) -> Any:
+    """A conversion of 100 EUR that came by a referral."""
+    await promoted(api, reward=reward or REWARD)
+    referral = await referred(api)
+    click = await clicked(api, referral["link"]["id"], api.context.clock() - HOUR)
+    return await converted(api, aid=await aid_of(api, click), orderId="o1", amount=euros("100"), **fields)
+
+
+async def paid(api: Api, conversion: Any) -> None:
+    """The rewards of a conversion, through their hold and paid."""
+    await settled(api, api.context.clock() + timedelta(days=15))
+    ids = [reward["id"] for reward in conversion["rewards"]]
+    assert (await api(PAY, ids=ids))["markRewardsPaid"]["userErrors"] == []
+
+
+def states(conversion: Any) -> list[tuple[str, str]]:
+    """State and amount of each reward."""
+    return [(reward["state"], reward["amount"]["amount"]) for reward in conversion["rewards"]]
+
+
+async def test_a_full_refund_reverses_what_was_not_paid(api: Api) -> None:
+    made = await bought(api)
+    assert states(made) == [("PENDING", "5.00")]
+    payload = await refund(api, conversionId=made["id"])
+    assert payload["conversion"]["refunded"] == euros("100.00")
+    assert states(payload["conversion"]) == [("REVERSED", "5.00")]
+    await settled(api, api.context.clock() + timedelta(days=15))
+    assert await rewards_of(api, made["id"]) == [("REVERSED", "5.00")]
+
+
+async def test_parts_make_a_share_smaller_and_leave_a_fixed_reward(api: Api) -> None:
+    made = await bought(api, PERCENT)
+    assert states(made) == [("PENDING", "10.00")]
+    payload = await refund(api, "r1", event="purchase", orderId="o1", amount=euros("30.05"))
+    assert (payload["conversion"]["refunded"], states(payload["conversion"])) == (
+        euros("30.05"),
+        [("PENDING", "7.00")],  # 10 % of 69.95, half up
+    )
+    payload = await refund(api, "r2", conversionId=made["id"])
+    assert (payload["conversion"]["refunded"], states(payload["conversion"])) == (
+        euros("100.00"),
+        [("REVERSED", "7.00")],
+    )
+
+
+async def test_a_refund_after_payment_claims_back_once(api: Api) -> None:
+    """RF-04: told twice, one negative entry."""
+    made = await bought(api, PERCENT)
+    await paid(api, made)
+    await refund(api, "r1", conversionId=made["id"], amount=euros("50"))
+    payload = await refund(api, "r1", conversionId=made["id"], amount=euros("50"))
+    assert states(payload["conversion"]) == [("PAID", "10.00"), ("APPROVED", "-5.00")]
+    payload = await refund(api, "r2", conversionId=made["id"])
+    assert states(payload["conversion"]) == [("PAID", "10.00"), ("APPROVED", "-5.00"), ("APPROVED", "-5.00")]
+
+
+async def test_fifty_calls_at_once_refund_once(api: Api) -> None:
+    """RF-04: a refund of a part, repeated at the same time, and fifty others beside each other."""
+    made = await bought(api, PERCENT)
+    await paid(api, made)
+    same = [refund(api, "same", conversionId=made["id"], amount=euros("20")) for _ in range(50)]
+    assert {each["conversion"]["refunded"]["amount"] for each in await asyncio.gather(*same)} == {"20.00"}
+    others = [refund(api, f"r{row}", conversionId=made["id"], amount=euros("2")) for row in range(50)]
+    payloads = await asyncio.gather(*others)
+    kept = [each for each in payloads if not each["userErrors"]]
+    assert len(kept) == 40  # 80 EUR were left
+    final = await refund(api, "same", conversionId=made["id"])
+    assert final["conversion"]["refunded"] == euros("100.00")
+    amounts = [float(amount) for _, amount in states(final["conversion"])]
+    assert round(sum(amounts), 2) == 0
+
+
+async def test_no_more_is_refunded_than_there_is(api: Api) -> None:
+    made = await bought(api)
+    for amount, part in (
+        (euros("100.01"), "amount"),
+        (euros("0"), "amount"),
+        ({"amount": "1", "currency": "USD"}, "currency"),
+    ):
+        payload = await refund(api, conversionId=made["id"], amount=amount)
+        assert refused(payload) == [("INVALID", ["amount", part])]
+    assert states((await refund(api, "all", conversionId=made["id"]))["conversion"]) == [("REVERSED", "5.00")]
+    assert refused(await refund(api, "more", conversionId=made["id"])) == [("INVALID", ["amount"])]
+
+
+async def test_a_conversion_without_amount_is_refunded_as_a_whole(api: Api) -> None:
+    await promoted(api, qualifyingEvent="signup")
+    referral = await referred(api)
+    made = await converted(api, "signup", code=referral["code"], orderId="o1")
+    assert states(made) == [("PENDING", "5.00")]
+    assert refused(await refund(api, conversionId=made["id"], amount=euros("1"))) == [("INVALID", ["amount"])]
+    payload = await refund(api, conversionId=made["id"])
+    assert (payload["conversion"]["refunded"], states(payload["conversion"])) == (
+        None,
+        [("REVERSED", "5.00")],
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, ("REQUIRED", ["conversionId"])),
+        ({"event": "purchase"}, ("REQUIRED", ["conversionId"])),
+        ({"conversionId": "cnv_0"}, ("NOT_FOUND", ["conversionId"])),
+        ({"event": "purchase", "orderId": "nothing"}, ("NOT_FOUND", ["orderId"])),
+        ({"conversionId": "cnv_0", "orderId": "o1"}, ("INVALID", ["orderId"])),
+    ],
+)
+async def test_a_refund_names_one_conversion(
+    api: Api, given: dict[str, str], expected: tuple[str, list[str]]
+) -> None:
+    assert refused(await refund(api, **given)) == [expected]
+
+
+async def test_another_workspaces_conversion_is_not_found(api: Api, other: Api) -> None:
+    made = await bought(other)
+    assert refused(await refund(api, conversionId=made["id"])) == [("NOT_FOUND", ["conversionId"])]
