@@ -31,6 +31,7 @@ from storage.keys import MongoKeys
 from storage.link_lists import MongoLinkLists
 from storage.links import MongoLinks
 from storage.participants import MongoParticipants
+from storage.promotion_stats import MongoPromotionFigures
 from storage.promotions import MongoPromotions
 from storage.referrals import MongoReferrals
 from storage.revenues import MongoRevenues
@@ -81,6 +82,7 @@ class Services(Connections):
     known: Known
     secrets: MongoSecrets
     promotions: MongoPromotions
+    promotion_figures: MongoPromotionFigures
     participants: MongoParticipants
     referrals: MongoReferrals
     signups: MongoSignups
@@ -133,6 +135,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             known=Known(Agents().read),
             secrets=MongoSecrets(database, secrets.token_bytes),
             promotions=MongoPromotions(database),
+            promotion_figures=MongoPromotionFigures(database),
             participants=MongoParticipants(database),
             referrals=MongoReferrals(database),
             signups=MongoSignups(database),

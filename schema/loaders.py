@@ -10,6 +10,7 @@ from domain.conversions import Conversion
 from domain.jobs import Job
 from domain.links import Link
 from domain.participants import Participant
+from domain.promotion_stats import PromotionStats
 from domain.promotions import Promotion
 from domain.referrals import Referral
 from domain.revenues import NOTHING, Revenue
@@ -124,6 +125,16 @@ class Loaders:
         async def load(promotion_ids: list[str]) -> list[Promotion | None]:
             found = await self._stores.promotions.by_ids(self._workspace_id, promotion_ids)
             return [found.get(promotion_id) for promotion_id in promotion_ids]
+
+        return DataLoader(load)
+
+    @cached_property
+    def promotion_stats(self) -> DataLoader[str, PromotionStats]:
+        """Figures of promotions of the workspace by id."""
+
+        async def load(promotion_ids: list[str]) -> list[PromotionStats]:
+            found = await self._stores.promotion_figures.by_ids(self._workspace_id, promotion_ids)
+            return [found[promotion_id] for promotion_id in promotion_ids]
 
         return DataLoader(load)
 

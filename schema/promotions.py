@@ -3,13 +3,18 @@
 import strawberry
 
 from domain import instants, paging, promotions
+from domain.access import Scope
 from domain.errors import Rejected
-from schema.context import Context
+from schema.context import Context, Info
 from schema.money import Money
 from schema.nodes import Node
 from schema.paging import Connection, connection
 from schema.payloads import UserError
+from schema.promotion_stats import PromotionStats
 from schema.scalars import JSON, DateTime, Url
+
+STATS_POINTS = 20
+"""What counting a promotion costs besides a point for each object."""
 
 PromotionStatus = promotions.PromotionStatus
 strawberry.enum(
@@ -70,6 +75,15 @@ class Promotion(Node):
     ends_at: DateTime | None = strawberry.field(description="Until when; null: for good.")
     created_at: DateTime = strawberry.field(description="When it was made.")
     updated_at: DateTime = strawberry.field(description="When it was last changed.")
+    source: strawberry.Private[promotions.Promotion]
+
+    @strawberry.field(
+        description="Its figures over all time.",
+        metadata={"scope": Scope.ANALYTICS_READ, "cost": STATS_POINTS},
+    )
+    async def stats(self, info: Info) -> PromotionStats:
+        """Three round trips for all promotions of an answer."""
+        return PromotionStats.of(await info.context.loaders.promotion_stats.load(self.id), self.source)
 
     @classmethod
     def of(cls, promotion: promotions.Promotion) -> "Promotion":
@@ -93,6 +107,7 @@ class Promotion(Node):
             ends_at=None if ends is None else DateTime(instants.written(ends)),
             created_at=DateTime(instants.written(promotion.created_at)),
             updated_at=DateTime(instants.written(promotion.updated_at)),
+            source=promotion,
         )
 
 

@@ -18,6 +18,7 @@ from domain.links import LinkChanges, Links
 from domain.participants import Participants
 from domain.passwords import Vault
 from domain.places import Places
+from domain.promotion_stats import PromotionFigures
 from domain.promotions import Promotions
 from domain.referrals import Referrals
 from domain.revenues import Revenues
@@ -135,6 +136,10 @@ class Stores(Protocol):
     @property
     def promotions(self) -> Promotions:
         """Promotions."""
+
+    @property
+    def promotion_figures(self) -> PromotionFigures:
+        """Figures of promotions."""
 
     @property
     def participants(self) -> Participants:

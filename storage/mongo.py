@@ -126,6 +126,10 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         IndexModel([("workspace_id", ASCENDING), ("person_key", ASCENDING)], name="by_person"),
     ),
     "referrals": (
+        IndexModel(
+            [("workspace_id", ASCENDING), ("promotion_id", ASCENDING), ("participant_id", ASCENDING)],
+            name="by_promotion",
+        ),
         IndexModel([("workspace_id", ASCENDING), ("identity", ASCENDING)], unique=True, name="by_identity"),
         IndexModel([("workspace_id", ASCENDING), ("code", ASCENDING)], unique=True, name="by_code"),
         IndexModel([("workspace_id", ASCENDING), ("link_id", ASCENDING)], unique=True, name="by_link"),
@@ -135,6 +139,11 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         ),
     ),
     "conversions": (
+        IndexModel(
+            [("workspace_id", ASCENDING), ("promotion_id", ASCENDING), ("referrer_id", ASCENDING)],
+            partialFilterExpression={"referrer_id": TEXT},
+            name="by_promotion",
+        ),
         IndexModel([("workspace_id", ASCENDING), ("identities", ASCENDING)], unique=True, name="by_identity"),
         IndexModel(
             [("workspace_id", ASCENDING), ("customer_keys", ASCENDING), ("at", ASCENDING)], name="by_customer"

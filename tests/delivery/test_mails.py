@@ -1,18 +1,12 @@
 """Mails over a real SMTP server: sent at least once, always under one Message-ID, and never unwanted."""
 
-import asyncio
-import email
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from app.mailing import Writing
 from app.services import Services
@@ -27,40 +21,17 @@ from domain.referrals import Referral
 from storage import codec, mongo
 from storage import mails as kept
 from storage.mails import MongoMails
+from tests.delivery.smtp import Handler, listening
 from tests.unit.test_mails import ANA, PROMOTION, REFERRAL
 
 FROM = "Linkgraph <no-reply@links.example>"
 
 
-@dataclass
-class Handler:
-    """What a mail server does: it keeps what it is sent, or says no with a code."""
-
-    answer: str = "250 OK"
-    letters: list[EmailMessage] = field(default_factory=list)
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name and arguments
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
-    ) -> str:
-        if self.answer.startswith("250"):
-            envelope.rcpt_tos.append(address)
-        return self.answer
-
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
-        content = cast("bytes", envelope.content)
-        self.letters.append(email.message_from_bytes(content, policy=default))
-        return "250 OK"
-
-
 @pytest.fixture
 async def server() -> AsyncIterator[tuple[Handler, str]]:
     """An SMTP server on a free port, and its URL."""
-    handler, loop = Handler(), asyncio.get_running_loop()
-    listening = await loop.create_server(
-        lambda: SMTP(handler, hostname="mx.example", loop=loop), "127.0.0.1", 0
-    )
-    yield handler, f"smtp://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
-    listening.close()
+    async with listening() as opened:
+        yield opened
 
 
 async def prepared(opened: Services, **changes: Any) -> Mail:
