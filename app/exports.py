@@ -11,6 +11,7 @@ from domain.errors import ApiError, NotFound
 from domain.file_rows import FileFormat
 from domain.job_files import JobFiles
 from domain.jobs import BulkKind, Job, Jobs, JobState
+from domain.subjects import EXPORT_WORK
 
 PATH: Final = "/exports"
 POINTS: Final = 100
@@ -73,7 +74,8 @@ class Exports:
         address = _ADDRESS.fullmatch(call.scope["path"].rstrip("/"))
         job_id = address[1] if address else ""
         job = (await self._jobs.by_ids(call.viewer.workspace_id, [job_id])).get(job_id)
-        if job is None or job.kind is not BulkKind.EXPORT:
+        hidden = job is not None and job.work == EXPORT_WORK and not call.viewer.may(Scope.REFERRALS_READ)
+        if job is None or job.kind is not BulkKind.EXPORT or hidden:
             raise NotFound("There is no such export, or not any more.")
         if job.state is not JobState.SUCCEEDED:
             raise Unfinished(f"The export is {job.state.value}; its file is there once it has SUCCEEDED.")

@@ -19,6 +19,7 @@ from resolvers.promotions import PromotionMutations, PromotionQueries
 from resolvers.referrals import ReferralMutations, ReferralQueries
 from resolvers.rewards import RewardMutations, RewardQueries
 from resolvers.signals import SignalMutations
+from resolvers.subjects import SubjectMutations
 from resolvers.templates import TemplateMutations, TemplateQueries
 from resolvers.workspaces import WorkspaceMutations, WorkspaceQueries
 from schema.bulk_jobs import BulkJob
@@ -71,6 +72,7 @@ class Mutation(
     ReferralMutations,
     RewardMutations,
     SignalMutations,
+    SubjectMutations,
     TemplateMutations,
     WorkspaceMutations,
 ):

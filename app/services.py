@@ -9,6 +9,7 @@ from app import connections
 from app.connections import Connections, Role
 from app.settings import Settings
 from app.vaults import ThreadVault
+from delivery.postboxes import Spool
 from domain import books
 from domain.agents import Agents
 from domain.analytics_answers import Answers
@@ -43,6 +44,7 @@ from storage.secrets import MongoSecrets
 from storage.signals import MongoSignals, RedisSignalNews
 from storage.signups import MongoSignups
 from storage.stats import Stats
+from storage.subjects import MongoSubjects
 from storage.templates import MongoTemplates
 from storage.uploads import MongoUploads
 from storage.workspaces import MongoWorkspaces
@@ -90,12 +92,19 @@ class Services(Connections):
     rewards: MongoRewards
     revenues: MongoRevenues
     led_nowhere: books.Counts
+    subjects: MongoSubjects
+    letters: Spool | None
 
 
 @asynccontextmanager
 async def _vault() -> AsyncIterator[ThreadVault]:
     with closing(ThreadVault()) as vault:
         yield vault
+
+
+def _letters(settings: Settings) -> Spool | None:
+    """Letters that lie in a folder, where no SMTP server is set."""
+    return Spool(settings.mails_dir, settings.mail_from) if settings.smtp_url is None else None
 
 
 @asynccontextmanager
@@ -143,6 +152,8 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             rewards=MongoRewards(database),
             revenues=MongoRevenues(database),
             led_nowhere=books.Counts(),
+            subjects=MongoSubjects(database),
+            letters=_letters(settings),
             click_feed=ClickFeeds(feeds, hub),
             live_stats=Boards(hub, Stats(database)),
         )

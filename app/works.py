@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable
 
 from app.services import Services
-from delivery.export_sources import ClickSource, RollupSource
+from delivery.export_sources import ClickSource, RollupSource, SubjectSource
 from delivery.exports import Export
 from domain import hostnames
 from domain.bulk_edits import LinkDeletion, LinkUpdate
@@ -56,6 +56,7 @@ def works(opened: Services) -> list[Work]:
         Undoing(workshop, opened.jobs),
         Export(ClickSource(MongoClickStretches(opened.database)), files),
         Export(RollupSource(Rollups(opened.database)), files),
+        Export(SubjectSource(opened.subjects), files),
     ]
 
 

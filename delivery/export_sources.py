@@ -1,16 +1,19 @@
-"""What exports are made of: clicks, oldest first, and roll-ups, day by day."""
+"""What exports are made of: clicks, oldest first, roll-ups, day by day, and what is kept of a person."""
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
 
-from domain import click_rows, exports, jobs, rollup_rows
+from domain import click_rows, exports, jobs, rollup_rows, subjects
 from domain.exports import ClickStretches, ExportClicks, ExportRollups
-from domain.file_rows import Row
+from domain.file_rows import Columns, Row
 from domain.jobs import Job
 from domain.rollup_rows import START, Mark
 from domain.rollups import HOURS, TIME, Asked, Rollups
+from domain.subjects import ExportSubject, Subjects
 
 DAYS: Final = 60
 """Days of roll-ups that are looked at together; those on which nothing was counted are passed over."""
@@ -84,3 +87,29 @@ class RollupSource:
 
 def _text(place: _Place) -> str:
     return msgspec.json.encode(place).decode()
+
+
+class SubjectSource:
+    """What is kept of a person; places are numbers of rows. See delivery.exports.Source."""
+
+    work = subjects.EXPORT_WORK
+    columns: Columns = MappingProxyType({})
+    """There are none: rows of all kinds follow each other, and the file is JSON Lines."""
+
+    def __init__(self, store: Subjects) -> None:
+        self._subjects = store
+
+    def start(self, _job: Job) -> str:
+        """The first row."""
+        return "0"
+
+    async def read(self, job: Job, start: str) -> AsyncGenerator[tuple[str, Row | None], None]:
+        """The rows from `start` on."""
+        spec, number = jobs.spec_of(job, ExportSubject), 0
+        async with aclosing(
+            self._subjects.rows(job.workspace_id, spec.email_key, spec.participant_id)
+        ) as rows:
+            async for row in rows:
+                if number >= int(start):
+                    yield str(number), row
+                number += 1

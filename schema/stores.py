@@ -28,6 +28,7 @@ from domain.seats import Seats
 from domain.secrets import Secrets
 from domain.signals import SignalNews, SignalStore
 from domain.signups import Signups
+from domain.subjects import Letters, Subjects
 from domain.tallies import LiveStats
 from domain.templates import Templates
 from domain.uploads import Uploads
@@ -168,3 +169,11 @@ class Stores(Protocol):
     @property
     def led_nowhere(self) -> books.Counts:
         """Attribution ids that led nowhere."""
+
+    @property
+    def subjects(self) -> Subjects:
+        """What is kept of people."""
+
+    @property
+    def letters(self) -> Letters | None:
+        """Copies of letters; None: there are none."""
