@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import strawberry
 
-from domain import attributions, conversions, instants
+from domain import attributions, clicks, conversions, ids, instants
 from domain.access import Scope
 from domain.conversion_drafts import ConversionDraft
-from domain.conversion_recording import Outcome
+from domain.conversion_recording import Outcome as Recorded
 from domain.errors import Rejected
 from domain.refunds import RefundDraft
+from domain.visits import Outcome
 from schema.clicks import Click
 from schema.context import Info
 from schema.inputs import given, optional
@@ -36,12 +37,13 @@ class Credit:
     source: strawberry.Private[attributions.Credit]
 
     @strawberry.field(
-        description="The click; null while it is on its way to the ledger, and once it is not kept any more."
+        description="The click; with its time and its link alone while it is on its way to the ledger, and "
+        "once it is not kept any more."
     )
-    async def click(self, info: Info) -> Click | None:
+    async def click(self, info: Info) -> Click:
         """One round trip for all credits of an answer."""
         found = await info.context.loaders.clicks.load(self.source.click_id)
-        return None if found is None else Click.of(found)
+        return Click.of(found or _outline(self.source))
 
     @strawberry.field(
         description="The link that was clicked; null: it was deleted.", metadata={"scope": Scope.LINKS_READ}
@@ -153,7 +155,7 @@ class ConversionPayload:
     user_errors: list[UserError] = strawberry.field(description="Why nothing was kept; empty on success.")
 
     @classmethod
-    def of(cls, outcome: Outcome | Rejected) -> "ConversionPayload":
+    def of(cls, outcome: Recorded | Rejected) -> "ConversionPayload":
         """The payload of a call."""
         if isinstance(outcome, Rejected):
             errors = [UserError.of(error) for error in outcome.errors]
@@ -204,6 +206,22 @@ class RefundConversionInput:
     def to_domain(self) -> RefundDraft:
         """The draft of what was given."""
         return RefundDraft(**_told(self))
+
+
+def _outline(credit: attributions.Credit) -> clicks.Click:
+    """What a credit tells of its click."""
+    return clicks.Click(
+        id=credit.click_id,
+        workspace_id="",
+        slot=0,
+        seq=0,
+        at=instants.of_milliseconds(ids.instant_of(credit.click_id)),
+        link_id=credit.link_id,
+        link_version=0,
+        outcome=Outcome.REDIRECT,
+        kind=clicks.ClickKind.HUMAN,
+        unique=False,
+    )
 
 
 def _told(value: object) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Consent:
 class Participant(Node):
     """The API's view of domain.participants.Participant."""
 
-    email: str = strawberry.field(description="As mail is sent to it.")
+    email: str = strawberry.field(description="As mail is sent to it; empty once the person was erased.")
     consents: list[Consent] = strawberry.field(description="In the order they were given; the last counts.")
     created_at: DateTime = strawberry.field(description="When the person joined.")
 
@@ -83,11 +83,18 @@ class Participant(Node):
     @classmethod
     def of(cls, participant: participants.Participant) -> "Participant | None":
         """The participant as it is now; None: the person was erased."""
-        if participant.email is None:
-            return None
+        return None if participant.email is None else cls._made(participant, participant.email)
+
+    @classmethod
+    def nobody(cls, participant: participants.Participant) -> "Participant":
+        """Who was erased, where somebody has to stand."""
+        return cls._made(participant, "")
+
+    @classmethod
+    def _made(cls, participant: participants.Participant, email: str) -> "Participant":
         return cls(
             id=strawberry.ID(participant.id),
-            email=participant.email,
+            email=email,
             consents=[Consent.of(consent) for consent in participant.consents],
             created_at=DateTime(instants.written(participant.created_at)),
         )

@@ -58,16 +58,18 @@ class Reward(Node):
         return Promotion.of(found)
 
     @strawberry.field(
-        description="Whose it is; null: the person was erased.", metadata={"scope": Scope.REFERRALS_READ}
+        description="Whose it is; without an address once the person was erased.",
+        metadata={"scope": Scope.REFERRALS_READ},
     )
     async def participant(
         self, info: Info
-    ) -> Optional[Annotated["Participant", strawberry.lazy("schema.participants")]]:  # noqa: UP045 - a lazy type knows no |
-        """One round trip for all rewards of an answer."""
+    ) -> Annotated["Participant", strawberry.lazy("schema.participants")]:
+        """One round trip for all rewards of an answer; participants are never deleted."""
         from schema.participants import Participant
 
         found = await info.context.loaders.participants.load(self.source.participant_id)
-        return None if found is None else Participant.of(found)
+        assert found is not None  # noqa: S101 - a reward is kept only for a participant that exists
+        return Participant.of(found) or Participant.nobody(found)
 
     @strawberry.field(description="The conversion that earned it.", metadata={"scope": Scope.REFERRALS_READ})
     async def conversion(

@@ -135,7 +135,12 @@ async def test_a_click_that_is_not_in_the_ledger_yet_counts_from_then_on(api: Ap
     click_id = api.context.ids.at("clk", int((now - HOUR).timestamp() * 1_000))
     made = await converted(api, aid=aids.written(key, Aid(click_id, link["id"])), orderId="o1")
     (credit,) = made["credits"]
-    assert (credit["click"], credit["link"], made["link"]) == (None, {"id": link["id"]}, {"id": link["id"]})
+    assert (credit["click"], credit["link"], made["link"]) == (
+        {"id": click_id},
+        {"id": link["id"]},
+        {"id": link["id"]},
+    )
+    assert made["click"] is None
     rows = api.services.database["credits"]
     (row,) = await rows.find({"conversion_id": made["id"]}).to_list()
     assert (row["tags"], row["country"]) == (["spring"], None)

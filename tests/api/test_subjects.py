@@ -171,6 +171,11 @@ async def test_an_erased_person_is_nowhere_and_figures_stay(people: Api, site: S
         f'{{ node(id: "{referral["id"]}") {{ ... on Referral {{ participant {{ id }} }} }} }}'
     )
     assert node["node"]["participant"] is None
+    rewards = await people("{ rewards { edges { node { participant { email } } } } }")
+    assert {each["node"]["participant"]["email"] for each in rewards["rewards"]["edges"]} == {
+        "",
+        "ben@example.com",
+    }
     assert refused((await people(ERASE, email=ana))["eraseSubject"]) == [("NOT_FOUND", ["email"])]
 
     await work_off(people.services)
