@@ -2,6 +2,7 @@
 
 import functools
 import re
+from collections.abc import Callable
 from typing import Final, Literal
 
 import msgspec
@@ -86,14 +87,12 @@ class Agents:
                 (_DESKTOPS, Device.DESKTOP),
             )
         )
-        self._remembered = functools.lru_cache(maxsize=_REMEMBERED)(self._read)
+        self.read: Callable[[str], Agent] = functools.lru_cache(_REMEMBERED)(self._read)
+        """What an agent tells; any string is fine, but it is remembered whole: callers crop endless ones."""
         self.read("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 
-    def read(self, agent: str) -> Agent:
-        """What `agent` tells; any string is fine, also an empty, endless or hostile one."""
-        return self._remembered(agent[:MAX_CHARACTERS].strip())
-
-    def _read(self, agent: str) -> Agent:
+    def _read(self, sent: str) -> Agent:
+        agent = sent[:MAX_CHARACTERS].strip()
         if not agent:
             return NOBODY
         parsed = ua_parser.parse(agent)

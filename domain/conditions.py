@@ -171,7 +171,7 @@ class Query(_Named, frozen=True):
     @classmethod
     def tables(cls, bits: Bits[Self]) -> list[Table]:
         """One look for each parameter that a visit has."""
-        return [tables.by_names(lambda facts: facts.parameters, cls._by_name(bits))]
+        return [tables.by_parameters(cls._by_name(bits))]
 
 
 @named("attribute")

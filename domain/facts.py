@@ -71,11 +71,6 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
         return self.known.agents(self.visit.agent)
 
     @property
-    def device(self) -> str:
-        """What the visitor holds."""
-        return str(self.agent.device)
-
-    @property
     def os(self) -> str:
         """The family of the visitor's system in folded case, or empty."""
         return (self.agent.os or "").casefold()
@@ -151,9 +146,12 @@ def number_of(address: str) -> tuple[int, int] | None:
     return read.version, int(read)
 
 
-def _pairs(query: str) -> list[tuple[str, str]]:
-    parts = query.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]
-    if "%" not in query and "+" not in query:  # nothing to decode, as in most queries
-        return [(name, value) for name, _, value in (part.partition("=") for part in parts if part)]
-    capped = "&".join(parts)
+def _pairs(query: str) -> Sequence[tuple[str, str]]:
+    if "%" not in query and "+" not in query:  # nothing to decode, as in most queries …
+        if "&" not in query:  # … and a single parameter, as in most of those
+            name, _, value = query.partition("=")
+            return ((name, value),)
+        parts = query.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS]
+        return [(name, value) for name, _, value in [part.partition("=") for part in parts if part]]
+    capped = "&".join(query.split("&", MAX_PARAMETERS)[:MAX_PARAMETERS])
     return parse_qsl(capped, keep_blank_values=True, errors="replace")

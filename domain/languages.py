@@ -34,13 +34,12 @@ def chosen(header: str, offered: frozenset[str]) -> frozenset[str]:
         All that stand for the preferred language: "de" and "de-at" for de-AT.
     """
     first = header.partition(",")[0]
-    found = offered & _preferred_alone(first)  # nothing weighs more than a first one without a weight
-    return found or _searched(header, offered)
+    return offered & preferred_alone(first) or _searched(header, offered)
 
 
 @functools.lru_cache(maxsize=4096)
-def _preferred_alone(part: str) -> frozenset[str]:
-    """What stands for the tag of a part of a header that has no weight; nothing where it is no such part."""
+def preferred_alone(part: str) -> frozenset[str]:
+    """What stands for the tag of a header's first part, if that has no weight: nothing else weighs more."""
     match = None if ";" in part else _RANGE.fullmatch(part)
     return frozenset() if match is None else _standing_for(match[1])
 

@@ -80,20 +80,21 @@ class Plan(msgspec.Struct, frozen=True):
         holding = 0
         for table in self.ready:
             holding |= table(facts)
-        place = self._place(self.names[0], holding, self.known, matched)
+        before, after = self.names
+        place = matched.get((before, holding))
+        if place is None:
+            place = self._found(before, holding, self.known, matched)
         if place != _UNDECIDED:
             return place
         for table in self.dear:
             holding |= table(facts)
-        return self._place(self.names[1], holding, -1, matched)
+        place = matched.get((after, holding))
+        return self._found(after, holding, -1, matched) if place is None else place
 
-    def _place(self, name: bytes, holding: int, known: int, matched: Matched) -> int:
-        key = (name, holding)
-        place = matched.get(key)
-        if place is None:
-            if len(matched) >= REMEMBERED:
-                matched.clear()
-            place = matched[key] = self._judged(holding, known)
+    def _found(self, name: bytes, holding: int, known: int, matched: Matched) -> int:
+        if len(matched) >= REMEMBERED:
+            matched.clear()
+        place = matched[name, holding] = self._judged(holding, known)
         return place
 
     def _judged(self, holding: int, known: int) -> int:

@@ -4,14 +4,19 @@ Each condition of a link's rules has a bit of its own. A table gives the bits of
 in a time that does not grow with their number.
 """
 
+import functools
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
-from operator import xor
-from typing import Any, TypeVar
+from operator import or_, xor
+from typing import Any, Final, TypeVar
 
+from domain import languages
 from domain.facts import Facts, Scalar
 from domain.matches import Match, number_of, written
+
+REMEMBERED: Final = 64
+"""Values of a header whose bits a table remembers: most visitors have the usual ones."""
 
 Table = Callable[[Facts], int]
 Leaf = TypeVar("Leaf")
@@ -32,31 +37,39 @@ def by_value(read: Callable[[Facts], str], bits: Bits[Iterable[str]]) -> Table:
     return lambda facts: found(read(facts), 0)
 
 
-def by_values(read: Callable[[Facts], Iterable[str]], bits: Bits[Iterable[str]]) -> Table:
-    """The same of a fact that has several values, any of which will do."""
+def by_language(bits: Bits[Iterable[str]]) -> Table:
+    """For conditions on the language that a visitor prefers among those that the link's rules name.
+
+    Args:
+        bits: the languages of each condition, in lower case; together they are what the link offers.
+    """
     found = _inverted(bits).get
 
+    @functools.lru_cache(REMEMBERED)
+    def first_alone(part: str) -> int:
+        return _any(found(tag, 0) for tag in languages.preferred_alone(part))
+
     def look(facts: Facts) -> int:
-        seen = 0
-        for value in read(facts):
-            seen |= found(value, 0)
-        return seen
+        # Most headers begin alike, however they go on, and what stands first without a weight is preferred.
+        seen = first_alone(facts.visit.languages.partition(",")[0])
+        return seen or _any(found(tag, 0) for tag in facts.languages)
 
     return look
 
 
-def by_host(read: Callable[[Facts], str], bits: Bits[Iterable[str]]) -> Table:
-    """The same of a host name, which stands for its parent domains too (see facts.hosts_of)."""
+def by_referrer(bits: Bits[Iterable[str]]) -> Table:
+    """For conditions on the host that a visit comes from, and on its parents (see facts.hosts_of)."""
     found = _inverted(bits).get
 
-    def look(facts: Facts) -> int:
-        seen, host = 0, read(facts)
+    @functools.lru_cache(REMEMBERED)
+    def look(host: str) -> int:
+        seen = 0
         while host:
             seen |= found(host, 0)
             host = host.partition(".")[2]
         return seen
 
-    return look
+    return lambda facts: look(facts.visit.referrer)
 
 
 def by_span(read: Callable[[Facts], Any], spans: Iterable[Span]) -> Table:
@@ -80,26 +93,28 @@ def by_match(read: Callable[[Facts], Sequence[Scalar]], bits: Bits[Match]) -> Ta
     absent, seen_in = _matched(bits)
 
     def look(facts: Facts) -> int:
-        values = read(facts)
-        return seen_in(values) if values else absent
+        values, seen = read(facts), 0
+        for value in values:
+            seen |= seen_in(value)
+        return seen if values else absent
 
     return look
 
 
-def by_names(
-    read: Callable[[Facts], Iterable[tuple[str, Scalar]]], bits_of: Mapping[str, Bits[Match]]
-) -> Table:
-    """The same for conditions on many names: only those are looked at that a visit has."""
+def by_parameters(bits_of: Mapping[str, Bits[Match]]) -> Table:
+    """The same for conditions on parameters of the query: only those are looked at that a visit has."""
     tables = {name: _matched(bits) for name, bits in bits_of.items()}
-    absent = _together(each for each, _ in tables.values())
+    none = _together(absent for absent, _ in tables.values())
     found = tables.get
 
     def look(facts: Facts) -> int:
-        seen = absent
-        for name, value in read(facts):
-            table = found(name)
-            if table is not None:
-                seen = seen & ~table[0] | table[1]((value,))
+        seen = none
+        if facts.visit.query:
+            for name, value in facts.parameters:
+                table = found(name)
+                if table is not None:
+                    absent, seen_in = table
+                    seen = seen & ~absent | seen_in(value)
         return seen
 
     return look
@@ -122,13 +137,22 @@ def asking(bits: Bits[Callable[[Facts], bool]]) -> Table:
     return lambda facts: _together(bit for holds, bit in bits if holds(facts))
 
 
-def once_a_minute(table: Table, read: Callable[[Facts], str]) -> Table:
-    """The same table, looked at once a minute of the clock for each value of a fact.
+def once_a_minute(table: Table) -> Table:
+    """The same table, looked at once a minute of the clock: what it gives depends on nothing else."""
+    minute, bits = -1, 0
 
-    Args:
-        table: what it gives depends on the minute and on that fact alone.
-        read: gives the fact, of which there are few values, such as time zones.
-    """
+    def look(facts: Facts) -> int:
+        nonlocal minute, bits
+        now = facts.visit.at_ms // 60_000
+        if now != minute:
+            minute, bits = now, table(facts)
+        return bits
+
+    return look
+
+
+def once_a_minute_and_zone(table: Table) -> Table:
+    """The same where the visitor's time zone, of which there are few, has a say too."""
     minute, seen = -1, dict[str, int]()
 
     def look(facts: Facts) -> int:
@@ -137,33 +161,31 @@ def once_a_minute(table: Table, read: Callable[[Facts], str]) -> Table:
         if now != minute:
             minute = now
             seen.clear()
-        value = read(facts)
-        bits = seen.get(value)
+        zone = facts.visit.timezone
+        bits = seen.get(zone)
         if bits is None:
-            bits = seen[value] = table(facts)
+            bits = seen[zone] = table(facts)
         return bits
 
     return look
 
 
-def _matched(bits: Bits[Match]) -> tuple[int, Callable[[Sequence[Scalar]], int]]:
-    """The bits that hold where there is no value, and those that hold for values."""
+def _matched(bits: Bits[Match]) -> tuple[int, Callable[[Scalar], int]]:
+    """The bits that hold where there is no value, and what gives those that hold for one."""
     absent = _together(bit for match, bit in bits if match.exists is False)
     asking = [(match, bit) for match, bit in bits if match.exists is not False]
     ranged = [each for each in asking if each[0].ranged and each[0].among is None]
-    among = _inverted([(match.among or (), bit) for match, bit in asking if not match.ranged])
+    among = _inverted([(match.among or (), bit) for match, bit in asking if not match.ranged]).get
     present = _together(bit for match, bit in asking if not match.ranged and match.among is None)
     both = [each for each in asking if each[0].ranged and each[0].among is not None]
     edges, steps = _steps((match.least, match.below, bit) for match, bit in ranged)
 
-    def seen_in(values: Sequence[Scalar]) -> int:
-        seen = present
-        for value in values:
-            seen |= among.get(written(value), 0)
-            if ranged and (number := number_of(value)) is not None:
-                seen |= steps[bisect_right(edges, number)]
+    def seen_in(value: Scalar) -> int:
+        seen = present | among(value if isinstance(value, str) else written(value), 0)
+        if ranged and (number := number_of(value)) is not None:
+            seen |= steps[bisect_right(edges, number)]
         for match, bit in both:
-            seen |= bit if match.holds(values) else 0
+            seen |= bit if match.holds((value,)) else 0
         return seen
 
     return absent, seen_in
@@ -171,6 +193,10 @@ def _matched(bits: Bits[Match]) -> tuple[int, Callable[[Sequence[Scalar]], int]]
 
 def _together(bits: Iterable[int]) -> int:
     return sum(bits)  # each is another one
+
+
+def _any(bits: Iterable[int]) -> int:
+    return functools.reduce(or_, bits, 0)
 
 
 def _inverted(bits: Bits[Iterable[str]]) -> dict[str, int]:

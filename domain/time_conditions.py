@@ -65,8 +65,8 @@ class Time(Asked, frozen=True):
         """Asked once a minute, those in the visitor's zone for each zone."""
         table = tables.asking([(condition.matches, bit) for condition, bit in bits])
         if all(condition.zone for condition, _ in bits):
-            return [tables.once_a_minute(table, lambda _: "")]
-        return [tables.once_a_minute(table, lambda facts: facts.visit.timezone)]
+            return [tables.once_a_minute(table)]
+        return [tables.once_a_minute_and_zone(table)]
 
     def matches(self, facts: Facts) -> bool:
         """By the clocks of the zone."""

@@ -22,7 +22,7 @@ class Device(OneOf, frozen=True):
     """What the visitor holds."""
 
     DEAR: ClassVar[bool] = True
-    LOOKS_AT = attrgetter("device")
+    LOOKS_AT = attrgetter("agent.device")
     PROBLEM = f"is no device; there are {', '.join(Devices)}."
 
     @classmethod
@@ -81,8 +81,7 @@ class Language(Asked, frozen=True):
     @classmethod
     def tables(cls, bits: Bits[Self]) -> list[Table]:
         """One look at what is preferred."""
-        values = [(condition.values, bit) for condition, bit in bits]
-        return [tables.by_values(lambda facts: facts.languages, values)]
+        return [tables.by_language([(condition.values, bit) for condition, bit in bits])]
 
     def matches(self, facts: Facts) -> bool:
         """Judged among everything the link offers."""
@@ -113,8 +112,7 @@ class Referrer(OneOf, frozen=True):
     @classmethod
     def tables(cls, bits: Bits[Self]) -> list[Table]:
         """One look at the host and its parents."""
-        values = [(condition.values, bit) for condition, bit in bits]
-        return [tables.by_host(lambda facts: facts.visit.referrer, values)]
+        return [tables.by_referrer([(condition.values, bit) for condition, bit in bits])]
 
     def matches(self, facts: Facts) -> bool:
         """The host itself or a parent of it."""
