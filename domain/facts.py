@@ -25,12 +25,14 @@ class Known(msgspec.Struct, frozen=True):
         agents: reads an agent string, see agents.Agents.read.
         signals: values by workspace and name; whoever owns it may change it meanwhile.
         clicks: human clicks by link, of links whose rules ask for them; the same goes for it.
-        matched: which rule matched lately, see plans.Plan.
+        heard: what was lately found out from what visits say, see plans.Plan …
+        matched: … and which rule matched.
     """
 
     agents: Callable[[str], Agent]
     signals: Mapping[str, Mapping[str, Scalar]] = {}
     clicks: Mapping[str, int] = {}
+    heard: dict[tuple[bytes, int, *tuple[str, ...]], int] = msgspec.field(default_factory=dict)
     matched: dict[tuple[bytes, int], int] = msgspec.field(default_factory=dict)
 
 

@@ -43,6 +43,8 @@ class Kind(Condition, Protocol):
 
     DEAR: ClassVar[bool]
     """Whether its fact takes long to find out, so that it is asked only where nothing else decides."""
+    SAID: ClassVar[bool]
+    """Whether its fact follows from what a visit says of itself (see plans.said) and the minute."""
     DRAWS: ClassVar[bool]
     """Whether the name of its rule has a say."""
 
@@ -177,6 +179,7 @@ class Asked(msgspec.Struct, frozen=True):
     """What kinds of conditions are that know no better: asked one by one."""
 
     DEAR: ClassVar[bool] = False
+    SAID: ClassVar[bool] = False
     DRAWS: ClassVar[bool] = False
 
     @classmethod
@@ -188,6 +191,7 @@ class Asked(msgspec.Struct, frozen=True):
 class OneOf(Asked, frozen=True):
     """A fact of the visit is one of the values: what many conditions are."""
 
+    SAID: ClassVar[bool] = True
     values: frozenset[str]
     LOOKS_AT: ClassVar["attrgetter[str]"]
     """The fact."""

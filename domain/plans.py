@@ -2,26 +2,33 @@
 
 Evaluating rule after rule costs a visit what its link has of conditions. A plan looks a visit up in the
 decision tables of the link instead, which gives one bit for each condition; which rule these bits lead to is
-worked out once and remembered. What takes long to find out, such as what an agent string tells, is only
+worked out once and remembered. So is, for a minute, which bits follow from what visits say of themselves, for
+they say the same time and again. What takes long to find out, such as what an agent string tells, is only
 looked up where the rest does not decide.
 """
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
 from domain.facts import Facts
 from domain.grammar import KINDS, NESTING, Compiler, Condition, Json
 from domain.tables import Table
+from domain.visits import Visit
 
 REMEMBERED: Final = 8_192
-"""Bits whose rule a process remembers, of all links together; when they are too many it forgets all."""
+"""Of each kind of answer so many are remembered by a process, of all links together; then it forgets all."""
 _UNDECIDED: Final = -1
+_SAID, _DEAR, _READY, _DRAWN = (True, False), (True, True), (False, False), (False, True)
+"""Sorts of tables: whether they ask what visits say of themselves, and whether that takes long."""
 
-Matched = MutableMapping[tuple[bytes, int], int]
+Matched = dict[tuple[bytes, int], int]
 """The place of the first rule that matches, by plan and bits."""
+Said = tuple[bytes, int, *tuple[str, ...]]
+"""A plan, a minute, and what a visit says of itself."""
+Key = TypeVar("Key")
 
 
 class _Tree(Protocol):
@@ -63,38 +70,50 @@ class Plan(msgspec.Struct, frozen=True):
 
     Args:
         trees: how the conditions of each rule hang together, in the order of rules.
-        ready: tables of facts that are at hand.
-        dear: tables of facts that have to be found out.
-        known: bits of what is at hand.
-        names: tell these rules from all others, before and after the dear tables.
+        said: tables of what a visit says of itself …
+        dear: … and those of what takes long to find out from it.
+        ready: tables of other facts that are at hand.
+        drawn: those of others that take long.
+        names: tell these rules from all others: before the dear tables, before the drawn ones, behind all.
+        known: the bits that are known by then.
     """
 
     trees: tuple[_Tree, ...]
-    ready: tuple[Table, ...]
+    said: tuple[Table, ...]
     dear: tuple[Table, ...]
-    known: int
-    names: tuple[bytes, bytes]
+    ready: tuple[Table, ...]
+    drawn: tuple[Table, ...]
+    names: tuple[bytes, bytes, bytes]
+    known: tuple[int, int, int]
 
-    def first(self, facts: Facts, matched: Matched) -> int:
+    def first(self, facts: Facts) -> int:
         """The place of the first rule that matches; behind the last where none does."""
-        holding = 0
+        known, holding = facts.known, 0
         for table in self.ready:
             holding |= table(facts)
-        before, after = self.names
-        place = matched.get((before, holding))
-        if place is None:
-            place = self._found(before, holding, self.known, matched)
-        if place != _UNDECIDED:
-            return place
-        for table in self.dear:
-            holding |= table(facts)
-        place = matched.get((after, holding))
-        return self._found(after, holding, -1, matched) if place is None else place
+        if self.said or self.dear:
+            said = _said(self.names[0], facts.visit)
+            heard = known.heard.get(said)
+            if heard is None:
+                heard = _of(self.said, facts)
+                if self.dear:
+                    place = self._place(0, holding | heard, known.matched)
+                    if place != _UNDECIDED:
+                        return place
+                    heard |= _of(self.dear, facts)
+                _remember(known.heard, said, heard)
+            holding |= heard
+        place = self._place(1, holding, known.matched)
+        if place == _UNDECIDED:
+            return self._place(2, holding | _of(self.drawn, facts), known.matched)
+        return place
 
-    def _found(self, name: bytes, holding: int, known: int, matched: Matched) -> int:
-        if len(matched) >= REMEMBERED:
-            matched.clear()
-        place = matched[name, holding] = self._judged(holding, known)
+    def _place(self, stage: int, holding: int, matched: Matched) -> int:
+        key = (self.names[stage], holding)
+        place = matched.get(key)
+        if place is None:
+            place = self._judged(holding, self.known[stage])
+            _remember(matched, key, place)
         return place
 
     def _judged(self, holding: int, known: int) -> int:
@@ -103,6 +122,34 @@ class Plan(msgspec.Struct, frozen=True):
             if verdict is not False:
                 return place if verdict else _UNDECIDED
         return len(self.trees)
+
+
+def _said(name: bytes, visit: Visit) -> Said:
+    """What a visit says of itself: its headers, and where and when it is; never its address."""
+    return (
+        name,
+        visit.at_ms // 60_000,
+        visit.agent,
+        visit.languages,
+        visit.referrer,
+        visit.country,
+        visit.region,
+        visit.city,
+        visit.timezone,
+    )
+
+
+def _of(several: Iterable[Table], facts: Facts) -> int:
+    holding = 0
+    for table in several:
+        holding |= table(facts)
+    return holding
+
+
+def _remember(remembered: dict[Key, int], key: Key, found: int) -> None:
+    if len(remembered) >= REMEMBERED:
+        remembered.clear()
+    remembered[key] = found
 
 
 class _Leaves:
@@ -135,12 +182,21 @@ def plan(rules: Sequence[tuple[Mapping[str, Json], Compiler]], about: Any) -> Pl
     """
     leaves = _Leaves()
     trees = tuple(leaves.tree(when, compiler) for when, compiler in rules)
-    ready: list[Table] = []
-    dear: list[Table] = []
-    known = 0
-    for name, bits in leaves.of_kind.items():
-        (dear if KINDS[name].DEAR else ready).extend(KINDS[name].tables(bits))
-        known |= 0 if KINDS[name].DEAR else sum(bit for _, bit in bits)
+    tables: dict[tuple[bool, bool], list[Table]] = {sort: [] for sort in (_SAID, _DEAR, _READY, _DRAWN)}
+    at_hand = drawn = 0
+    for name, conditions in leaves.of_kind.items():
+        kind, bits = KINDS[name], sum(bit for _, bit in conditions)
+        tables[kind.SAID, kind.DEAR] += kind.tables(conditions)
+        at_hand |= 0 if kind.DEAR else bits
+        drawn |= bits if kind.DEAR and not kind.SAID else 0
     content = repr(([(when, compiler.seed) for when, compiler in rules], about))
     own = blake2b(content.encode(errors="replace"), digest_size=16).digest()
-    return Plan(trees, tuple(ready), tuple(dear), known, (own + b"<", own + b">"))
+    return Plan(
+        trees,
+        said=tuple(tables[_SAID]),
+        dear=tuple(tables[_DEAR]),
+        ready=tuple(tables[_READY]),
+        drawn=tuple(tables[_DRAWN]),
+        names=(own + b"<", own + b"=", own + b">"),
+        known=(at_hand, ~drawn, -1),
+    )

@@ -12,7 +12,7 @@ from domain.facts import Facts, Subject
 from domain.grammar import Budget, Compiler, Condition, Watched
 from domain.links import Link, Rule
 from domain.passwords import Sealed
-from domain.plans import Matched, Plan
+from domain.plans import Plan
 from domain.variants import Draw, Variant
 from domain.visits import NOWHERE, Belonging, Outcome
 
@@ -49,7 +49,7 @@ class Chain(msgspec.Struct, frozen=True):
 
     conditions: tuple[Condition, ...]
 
-    def first(self, facts: Facts, _matched: Matched) -> int:
+    def first(self, facts: Facts) -> int:
         """The place of the first rule that matches; behind the last where none does."""
         for place, condition in enumerate(self.conditions):
             if condition.matches(facts):

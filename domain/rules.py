@@ -24,7 +24,7 @@ def decide(route: Route, visit: Visit, known: Known) -> Decision:
         return kept_out
     place = -1
     if route.rules is not None:
-        place = route.rules.first(Facts(visit, route.subject, known), known.matched)
+        place = route.rules.first(Facts(visit, route.subject, known))
     leads = route.ends[place]
     decision = leads.decisions[leads.draw.winner(visit.draws_as)] if isinstance(leads, Split) else leads
     if visit.unlocked and decision.destination is not None:

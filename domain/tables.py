@@ -16,7 +16,7 @@ from domain.facts import Facts, Scalar
 from domain.matches import Match, number_of, written
 
 REMEMBERED: Final = 64
-"""Values of a header whose bits a table remembers: most visitors have the usual ones."""
+"""First languages whose bits a table remembers: most visitors have the usual ones."""
 
 Table = Callable[[Facts], int]
 Leaf = TypeVar("Leaf")
@@ -61,15 +61,14 @@ def by_referrer(bits: Bits[Iterable[str]]) -> Table:
     """For conditions on the host that a visit comes from, and on its parents (see facts.hosts_of)."""
     found = _inverted(bits).get
 
-    @functools.lru_cache(REMEMBERED)
-    def look(host: str) -> int:
-        seen = 0
+    def look(facts: Facts) -> int:
+        seen, host = 0, facts.visit.referrer
         while host:
             seen |= found(host, 0)
             host = host.partition(".")[2]
         return seen
 
-    return lambda facts: look(facts.visit.referrer)
+    return look
 
 
 def by_span(read: Callable[[Facts], Any], spans: Iterable[Span]) -> Table:
@@ -114,7 +113,9 @@ def by_parameters(bits_of: Mapping[str, Bits[Match]]) -> Table:
                 table = found(name)
                 if table is not None:
                     absent, seen_in = table
-                    seen = seen & ~absent | seen_in(value)
+                    seen |= seen_in(value)
+                    if absent:
+                        seen &= ~absent
         return seen
 
     return look

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from domain import instants, tables, windows
 from domain.facts import Facts
@@ -25,6 +25,7 @@ class Time(Asked, frozen=True):
         zone: IANA name; empty: the visitor's.
     """
 
+    SAID: ClassVar[bool] = True
     window: Window
     zone: str
 

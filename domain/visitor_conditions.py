@@ -59,6 +59,7 @@ class Language(Asked, frozen=True):
         values: languages in lower case.
     """
 
+    SAID: ClassVar[bool] = True
     values: frozenset[str]
 
     @classmethod

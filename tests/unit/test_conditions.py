@@ -30,7 +30,7 @@ def holds(when: Json, at: datetime = NOON, attributes: Json | None = None, **see
     facts = Facts(visit, Subject("ws_01", "lnk_01", attributes or {}, offered), KNOWN)
     compiler = Compiler(("lnk_01", "r"))
     answer = compiler.compile(checked).matches(facts)
-    assert plans.plan([(checked, compiler)], None).first(facts, {}) == (0 if answer else 1)
+    assert plans.plan([(checked, compiler)], None).first(facts) == (0 if answer else 1)
     return answer
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,16 +123,42 @@ def test_which_rule_matched_is_remembered_no_longer_than_it_holds() -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And holds nothing of a visit, but which conditions it met."""
+    """And holds no address, query or hash of a visit."""
     monkeypatch.setattr(plans, "REMEMBERED", 10)
     known = Known(Agents().read)
     several = tuple(Rule(name=f"{place}", when={"city": [f"{place}"]}, block=True) for place in range(40))
     route = routes.route(link(rules=several))
     for number in range(100):
-        visit = Visit(NOON_MS, city=f"{number}")
+        visit = Visit(NOON_MS, city=f"{number}", visitor=b"hash", query="a=1", address="192.0.2.7")
         assert rules.decide(route, visit, known).rule == (f"{number}" if number < 40 else None)
     assert 0 < len(known.matched) <= 10
     assert {type(part) for key in known.matched for part in key} == {bytes, int}
+    assert 0 < len(known.heard) <= 10
+    parts = {part for key in known.heard for part in key}
+    assert parts.isdisjoint({b"hash", "a=1", "192.0.2.7"})
+
+
+@pytest.mark.parametrize(
+    ("when", "other"),
+    [
+        ({"query": {"name": "a", "in": ["1"]}}, {"query": "a=1"}),
+        ({"ip": ["192.0.2.0/24"]}, {"address": "192.0.2.7"}),
+        ({"returning": True}, {"returning": True}),
+        ({"between": {"after": "2026-11-20T12:00:00.500Z"}}, {"at_ms": NOON_MS + 500}),
+        ({"percent": 50}, {"visitor": b"2"}),
+    ],
+)
+def test_who_says_the_same_is_told_apart(when: dict[str, Any], other: dict[str, Any]) -> None:
+    """What visits say of themselves is looked up once for them; what else rules ask is not."""
+    known = Known(Agents().read)
+    both = {"all": [{"country": ["GB"]}, {"device": ["BOT"]}, when]}
+    ruled = link(rules=(Rule(name="r", when=both, block=True),))
+    route, first = routes.route(ruled), Visit(NOON_MS, agent="x", country="GB", visitor=b"1")
+    visits = [first, msgspec.structs.replace(first, **other), first]
+    met = [rules.decide(route, visit, known).rule for visit in visits]
+    assert met == [rules.explain(ruled, visit, known)[0].rule for visit in visits]
+    assert set(met) == {None, "r"}
+    assert len(known.heard) == 1
 
 
 def test_what_is_dear_is_asked_only_where_nothing_else_decides() -> None:
