@@ -14,8 +14,9 @@ install: .venv/dev ## .venv with everything, from the hashed locks
 run: .venv/run ## start everything on embedded engines and print where to click
 	@exec $(BIN)/python -m app serve
 
-test: .venv/dev ## run every test on real engines
-	@$(BIN)/python -m pytest
+test: .venv/dev ## run every test on real engines, two at a time, and alone what needs the machine for itself
+	@$(BIN)/python -m pytest -m "not alone" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m alone
 
 check: .venv/dev ## what CI runs: format, lint, types, import contracts, SDL, tests
 	@$(BIN)/ruff format --check --quiet $(SOURCES)
@@ -23,7 +24,7 @@ check: .venv/dev ## what CI runs: format, lint, types, import contracts, SDL, te
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m app schema | diff - schema/schema.graphql || { echo "schema/schema.graphql is stale: run 'make schema'"; exit 1; }
-	@$(BIN)/python -m pytest
+	@$(MAKE) --no-print-directory test
 
 format: .venv/dev ## put the sources into their form
 	@$(BIN)/ruff format --quiet $(SOURCES)

@@ -49,7 +49,7 @@ class Application:
                     found.append(child)
         return found
 
-    async def alive(self, pattern: str, seconds: float = 20) -> list[psutil.Process]:
+    async def alive(self, pattern: str, seconds: float = 60) -> list[psutil.Process]:
         """The same as soon as there is one: what was killed a moment ago is being started again."""
         async with asyncio.timeout(seconds):
             while not (found := self.children(pattern)):
@@ -116,9 +116,9 @@ async def running(
                 await process.wait()
 
 
-async def until_ready(url: str, process: asyncio.subprocess.Process, log: Path, seconds: float = 30) -> None:
+async def until_ready(url: str, process: asyncio.subprocess.Process, log: Path, seconds: float = 90) -> None:
     """Ask `url` until it answers 200; a process that ends instead fails with its log."""
-    async with httpx.AsyncClient() as client, asyncio.timeout(seconds):
+    async with httpx.AsyncClient(timeout=30) as client, asyncio.timeout(seconds):
         while True:
             assert process.returncode is None, log.read_text()
             with contextlib.suppress(httpx.TransportError):

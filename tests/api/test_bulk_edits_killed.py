@@ -40,7 +40,7 @@ async def dies(api: Api, commits: int) -> None:
         settings = msgspec.structs.replace(stores.settings, short_url=SHORT_BASE)
         async with jobs.working(dataclasses.replace(stores, settings=settings), Counts()) as worker:
             work = asyncio.create_task(worker.run(asyncio.Event()))
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(30):
                 await deaths.reached.wait()
             while not work.done():  # the driver takes a first cancellation for the end of its command
                 work.cancel()

@@ -188,7 +188,7 @@ async def hub(api: Api) -> AsyncIterator[None]:
 
 async def test_the_subscription_delivers_through_the_schema(api: Api, hub: None) -> None:
     stream: Any = await api.schema.subscribe(FEED, context_value=api.context.fork())
-    async with aclosing(stream), asyncio.timeout(10):
+    async with aclosing(stream), asyncio.timeout(30):
         assert (await anext(stream)).data == {"clicks": {"clicks": []}}
         (click_id,) = await follow_up(api, [visit()])
         assert (await anext(stream)).data == {"clicks": {"clicks": [{"id": click_id}]}}

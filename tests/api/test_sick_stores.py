@@ -37,7 +37,7 @@ async def test_a_redis_that_is_silent_or_refuses_costs_no_more_than_its_budget(
         started = time.monotonic()
         await changes.publish([])
         made = await api.telling(changes).create()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 4.5  # less than the driver would wait
         assert await opened.links.by_id(api.context.viewer.workspace_id, made["id"]) is not None
         assert (changes.counts.told, changes.counts.lost) == (0, 1)
         await news.aclose()

@@ -5,10 +5,12 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ("no-sandbox", "disable-quic", "no-first-run", "disable-sync", "disable-component-update")
+
+expect.set_options(timeout=30_000)
 
 # A headless browser says so, and is counted as a bot; this visitor is a person.
 AGENT = (

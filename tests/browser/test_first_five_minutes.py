@@ -81,7 +81,7 @@ async def test_make_follow_watch(application: Application, browser: Browser) -> 
     assert visitor.url.startswith("http://example.com/")
     assert await visitor.inner_text("body") == "landed!"
 
-    await expect(feed).to_contain_text('"browser": "Chrome"', timeout=1_000)
+    await expect(feed).to_contain_text('"browser": "Chrome"')
     await expect(feed).to_contain_text("HUMAN")
 
 

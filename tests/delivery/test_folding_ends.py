@@ -46,7 +46,7 @@ async def test_a_cancellation_that_was_dropped_is_repeated(
     store = Deaf(opened)
     folding = Folding(store, Counts())
     works = [asyncio.create_task(folding.keep_counting()), asyncio.create_task(folding.keep())]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         await store.asked_for.wait()
         await tasks.end(works)
     assert store.dropped

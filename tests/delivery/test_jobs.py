@@ -193,7 +193,7 @@ async def test_the_transaction_of_a_dead_worker_blocks_nobody(opened: Services) 
         await session.start_transaction()
         await opened.database["jobs"].update_one({"_id": job.id}, {"$set": {"done": 1}}, session=session)
         engine, _ = await stack.enter_async_context(working(opened, work))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await engine.until_idle()
     assert (await now(opened, job)).state is JobState.SUCCEEDED
 

@@ -169,7 +169,7 @@ async def test_an_idle_journal_holds_up_no_figures(opened: Services) -> None:
     busy.append(visit())
     worker, known = Worker(opened), Journals(opened.database, opened.clock)
     seen = started
-    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         group.create_task(worker.run())
         while not worker.counts.clicks_committed or seen <= started:
             await asyncio.sleep(0.05)  # another task notes it: there is no event to await

@@ -21,6 +21,7 @@ from domain.errors import Unavailable
 from storage import mongo
 from tests.delivery.workers import Worker, journal, visit
 
+pytestmark = pytest.mark.alone
 WORKSPACE = visit().workspace_id
 
 
@@ -91,7 +92,7 @@ async def test_clicks_survive_their_engines(engines: Engines, own: Services, sic
                     writer.append(visit())
                 await asyncio.sleep(0.01)  # the load: 1,000 clicks a second
             await blows[sickness]()
-        async with asyncio.timeout(40):
+        async with asyncio.timeout(90):
             while len(seen) < 900:
                 await asyncio.sleep(0.05)  # the reader counts: there is no event to await
     finally:

@@ -94,7 +94,7 @@ class Worker:
         await self.lease.release()
         await self.ledger.__aexit__()
 
-    async def until(self, done: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, done: Callable[[], bool], seconds: float = 60) -> None:
         """Work until `done`, then stop."""
         async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
             group.create_task(self.run())

@@ -81,6 +81,6 @@ async def test_work_that_fails_starts_again(monkeypatch: pytest.MonkeyPatch) -> 
         again.set()
         await asyncio.Event().wait()
 
-    async with tasks.background(work), asyncio.timeout(5):
+    async with tasks.background(work), asyncio.timeout(30):
         await again.wait()
     assert starts == 2

@@ -30,7 +30,7 @@ def program(source: str, output: Path, **fields: Any) -> Program:
 
 async def until_given_up(child: Child) -> None:
     """Returns only by raising Failed."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await child.start()
         await child.failed()
 
@@ -41,7 +41,7 @@ async def test_a_killed_program_is_started_again(tmp_path: Path) -> None:
     first = child.process_id
     child.ready.clear()
     child.signal(signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await child.ready.wait()
     assert child.process_id != first
     await child.stop(5)
@@ -74,7 +74,7 @@ async def test_what_ignores_the_signal_is_killed(tmp_path: Path) -> None:
     child = Child(program(STUBBORN, tmp_path / "out"))
     await child.start()
     process = child.process_id or 0
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await child.stop(0.2)
     assert not psutil.pid_exists(process)
 

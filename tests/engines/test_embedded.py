@@ -41,7 +41,7 @@ async def holder(data_dir: Path) -> tuple[asyncio.subprocess.Process, list[int]]
 
 
 async def until_gone(processes: list[int]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while any(alive(process) for process in processes):
             await asyncio.sleep(0.02)  # they are nobody's children any more, so nobody is told
 
@@ -110,7 +110,7 @@ async def test_a_killed_engine_comes_back_under_its_url(tmp_path: Path) -> None:
         for child in (engines.mongodb, engines.redis):
             child.ready.clear()
             child.signal(signal.SIGKILL)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await child.ready.wait()
         await write_in_a_transaction(engines)
         assert await written(engines) == 2

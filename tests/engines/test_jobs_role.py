@@ -98,13 +98,13 @@ async def test_it_does_what_waits_and_ends_in_order(
         while not (job := (await opened.jobs.by_ids(own.workspace_id, [job.id]))[job.id]).finished:
             await asyncio.sleep(0.05)  # another process does it
     assert (job.state, job.succeeded) == (JobState.SUCCEEDED, 1_200)
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         metrics = (await client.get(f"http://127.0.0.1:{opened.settings.jobs_port}/metrics")).text
     assert 'linkgraph_processes{role="jobs"} 1.0' in metrics
     assert "linkgraph_jobs_rows_settled_total 1200.0" in metrics
     assert "linkgraph_retention_rounds_total 1.0" in metrics
     role.send_signal(signal.SIGTERM)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         assert await role.wait() == 0
     assert await opened.database["jobs"].count_documents({"lease": {"$exists": True}}) == 0
     assert await opened.jobs.count(own.workspace_id, limit=jobs.MAX_OPEN) == 0

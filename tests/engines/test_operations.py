@@ -57,7 +57,7 @@ async def test_readiness_names_each_component_and_no_secret() -> None:
 
 async def test_a_silent_component_does_not_hold_up_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CHECK_SECONDS", 0.05)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         report = await Readiness({"mongodb": hangs}).report()
     assert report.components == {"mongodb": "no answer within 0.05 s"}
 

@@ -35,7 +35,7 @@ async def seed(*arguments: str, **environment: str) -> tuple[int | None, str, st
 
 async def test_a_running_product_is_filled_and_every_click_is_counted(tmp_path: Path) -> None:
     """Engines that `serve` has started are used; its worker may ship the journal, or the command itself."""
-    async with running(tmp_path) as application, httpx.AsyncClient() as client:
+    async with running(tmp_path) as application, httpx.AsyncClient(timeout=30) as client:
         data_dir = str(application.data_dir)
         code, out, err = await seed("--clicks", "3000", "--links", "40", "--data-dir", data_dir)
         assert code == 0, err

@@ -63,7 +63,7 @@ async def ask(port: int, path: str) -> tuple[asyncio.StreamReader, asyncio.Strea
 
 async def test_sigterm_finishes_answers_and_closes_idle_connections() -> None:
     """CL-03, RT-15: drained, exit code 0."""
-    async with server() as (process, port), asyncio.timeout(10):
+    async with server() as (process, port), asyncio.timeout(30):
         idle, idle_writer = await ask(port, "/")
         assert (await idle.readuntil(b"done")).startswith(b"HTTP/1.1 200")
         slow, slow_writer = await ask(port, "/slow")
@@ -87,7 +87,7 @@ async def test_an_answer_that_never_ends_does_not_hold_up_the_end() -> None:
         await process.stdout.readline()
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await process.wait() == 0
         assert time.monotonic() - started >= 2
         writer.close()
@@ -95,7 +95,7 @@ async def test_an_answer_that_never_ends_does_not_hold_up_the_end() -> None:
 
 async def test_one_connection_too_many_is_told_so_and_the_others_go_on() -> None:
     """OP-03: with few files there are 503s, no crash, and it recovers."""
-    async with server(files=serving.SPARE_FILES + 20) as (_, port), asyncio.timeout(10):
+    async with server(files=serving.SPARE_FILES + 20) as (_, port), asyncio.timeout(30):
         open_now = [await ask(port, "/") for _ in range(19)]
         for reader, _ in open_now:
             assert (await reader.readuntil(b"done")).startswith(b"HTTP/1.1 200")
@@ -123,7 +123,7 @@ async def test_one_connection_too_many_is_told_so_and_the_others_go_on() -> None
 )
 async def test_a_head_has_an_end(head: bytes, status: bytes) -> None:
     """RD-03, on any port: nothing of it is kept, and the process lives."""
-    async with server() as (_, port), asyncio.timeout(10):
+    async with server() as (_, port), asyncio.timeout(30):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(head)
         assert (await reader.readline()).split()[1] == status
@@ -151,7 +151,7 @@ async def test_a_head_that_drips_is_cut_off_and_an_idle_connection_is_not(
     await idle.readuntil(b"done")
     dripping, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nHost: local")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await dripping.read() == b""
         idle_writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert (await idle.readuntil(b"done")).startswith(b"HTTP/1.1 200")

@@ -43,7 +43,7 @@ async def follow(client: httpx.AsyncClient, link: dict[str, Any], mark: str) -> 
 
 async def next_click(process: asyncio.subprocess.Process) -> dict[str, Any]:
     assert process.stdout is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         line = await process.stdout.readline()
     click: dict[str, Any] = json.loads(line)
     return click
@@ -88,7 +88,7 @@ async def test_what_cannot_be_watched_is_said_and_ends_it(tmp_path: Path) -> Non
             (("--link", "lnk_00000000000000000000000009"), application.key, b"NOT_FOUND"),
             ((), "lg_live_wrong", b"4401"),
         ):
-            async with watching(application, *arguments, key=key) as process, asyncio.timeout(20):
+            async with watching(application, *arguments, key=key) as process, asyncio.timeout(30):
                 _, said = await process.communicate()
             assert process.returncode == 1
             assert words in said

@@ -37,7 +37,7 @@ class Subscriber:
         """Listens inside the `async with`."""
         task = asyncio.create_task(self._listen())
         try:
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(60):
                 await self.started.wait()
             yield self
         finally:

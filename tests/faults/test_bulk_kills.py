@@ -19,6 +19,7 @@ from storage.jobs import MongoJobs
 from storage.mongo import Database
 from tests.application import Application, running
 
+pytestmark = pytest.mark.alone
 DATABASE = f"test_{secrets.token_hex(4)}"
 ROWS = 100_000
 KILLS = 5

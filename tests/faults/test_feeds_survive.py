@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import psutil
+import pytest
 
 from app import services
 from app.settings import Settings
@@ -24,6 +25,7 @@ from tests.faults.subscribers import Subscriber
 from tests.faults.test_nothing_lost import until_stored
 from tests.faults.visitors import Visitors
 
+pytestmark = pytest.mark.alone
 VICTIMS = ("-m app api", "redis-server ", "-m app worker")
 ROUNDS = 3
 SUBSCRIBERS = 20
@@ -44,7 +46,7 @@ async def subscribers(application: Application, several: list[str]) -> AsyncIter
 
 async def until_whole(everybody: list[Subscriber], clicks: int) -> None:
     """Wait until everybody has seen so many different clicks."""
-    await asyncio.gather(*(each.until(clicks, seconds=40) for each in everybody))
+    await asyncio.gather(*(each.until(clicks, seconds=90) for each in everybody))
 
 
 async def test_every_subscriber_ends_with_every_click_once(tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ async def test_all_subscribers_of_a_killed_node_resume_on_another(settings: Sett
         visitors = Visitors(application.redirect, [link["slug"]], per_second=50)
         async with subscribers(application, several * 50) as everybody:
             async with visitors.walking():
-                await asyncio.gather(*(each.until(10, seconds=30) for each in everybody))
+                await asyncio.gather(*(each.until(10, seconds=90) for each in everybody))
                 application.children("-m app api")[0].kill()
                 await asyncio.sleep(1)  # visits go on while half of them come back
             clicks = await until_stored(application, client, visitors.answered)

@@ -13,6 +13,7 @@ from tests.application import Application, running
 from tests.faults.subscribers import Subscriber
 from tests.faults.visitors import Visitors
 
+pytestmark = pytest.mark.alone
 VICTIMS = {
     "redirect": "-m app redirect",
     "worker": "-m app worker",
@@ -55,7 +56,7 @@ async def until_stored(
     application: Application, client: httpx.AsyncClient, marks: set[str]
 ) -> list[dict[str, Any]]:
     """The ledger, as soon as it holds every visit of `marks`."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             clicks = await stored_clicks(application, client)
             if marks <= {click["referrer"] for click in clicks}:
@@ -87,7 +88,7 @@ async def test_every_answered_click_is_stored_once_and_seen_once(application: Ap
                 await kill_each_in_turn(application, subscriber, random.Random(seed))
                 await asyncio.sleep(1)  # a last second of undisturbed visits
             clicks = await until_stored(application, client, visitors.answered)
-            await subscriber.until(len(clicks), seconds=30)
+            await subscriber.until(len(clicks), seconds=90)
         stats = await application.graphql(
             client, "query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Link { id stats { clicks } } } }",
             ids=[link["id"] for link in links],

@@ -81,12 +81,12 @@ async def say(socket: ClientConnection, message: Any) -> None:
 
 
 async def hear(socket: ClientConnection) -> Any:
-    """The next message, within five seconds."""
-    async with asyncio.timeout(5):
+    """The next message."""
+    async with asyncio.timeout(30):
         return msgspec.json.decode(await socket.recv())
 
 
-async def closing(socket: ClientConnection, seconds: float = 8) -> tuple[int | None, str]:
+async def closing(socket: ClientConnection, seconds: float = 30) -> tuple[int | None, str]:
     """The code and reason that the server closes with."""
     async with asyncio.timeout(seconds):
         await socket.wait_closed()

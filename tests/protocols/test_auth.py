@@ -138,7 +138,7 @@ async def test_a_revoked_key_ends_what_runs_for_it() -> None:
     await asyncio.sleep(0.05)  # several looks: all of them find the key good
     assert not waiting.done()
     store.revoked = True
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         with pytest.raises(Unauthenticated):
             await waiting
 
@@ -154,7 +154,7 @@ async def test_a_lost_scope_ends_what_was_let_in_with_it_whoever_waits_already()
     await asyncio.sleep(0.05)  # several looks
     assert not eager.done()
     store.scopes = few
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         with pytest.raises(Forbidden):
             await eager
         with pytest.raises(Forbidden):  # lost before the watch had begun

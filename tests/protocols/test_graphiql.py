@@ -15,6 +15,7 @@ from app.graphql.graphiql import FOLDER
 from app.settings import Settings
 from tests.protocols.conftest import Served, serving_api
 
+expect.set_options(timeout=30_000)
 CHROMIUM = shutil.which("chromium")
 QUIET = (
     "--no-sandbox",
@@ -67,7 +68,7 @@ async def test_the_page_works_offline_and_remembers_the_key(page: Page, settings
         await run(page, "subscription { forever }")
         await expect(page.locator(".result-window")).to_contain_text('"forever": 0')
         await page.click(".graphiql-execute-button")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await served.happened.all_closed.wait()
         assert served.happened.closed == 1
         assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {

@@ -151,7 +151,7 @@ async def test_slow_bodies_time_out(served: Served, monkeypatch: pytest.MonkeyPa
         b"POST /graphql HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer admin\r\n"
         b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert (await reader.readline()).startswith(b"HTTP/1.1 408")
     writer.close()
 
@@ -240,7 +240,7 @@ async def test_stuck_operations_are_cancelled(settings: Any) -> None:
     async with serving_api(settings, execution_seconds=0.2) as served:
         response = await served.post("{ stuck }")
         assert (response.status_code, code_of(response)) == (504, "TIMEOUT")
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(30):
             await served.happened.cancelled.wait()
 
 
@@ -251,7 +251,7 @@ async def test_stuck_operations_end_in_the_database(settings: Any) -> None:
         await database["slow"].insert_one({})
         assert code_of(await served.post("{ slowDatabase }")) == "TIMEOUT"
         admin = database.client.admin
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 running = await admin.aggregate(
                     [{"$currentOp": {}}, {"$match": {"ns": f"{database.name}.slow"}}]

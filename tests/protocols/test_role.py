@@ -63,17 +63,17 @@ async def test_sigterm_drains(role: tuple[asyncio.subprocess.Process, str, str])
         await say(socket, {"id": "1", "type": "subscribe", "payload": {"query": document}})
         assert (await hear(socket))["type"] == "next"
         lines = stream.aiter_lines()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             async for line in lines:
                 if line == "event: next":
                     break
         process.send_signal(signal.SIGTERM)
         assert await closing(socket) == (1012, "Service restart")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             rest = [line async for line in lines]
         assert rest[-2:] == [": service restart, connect again", ""]
         assert "event: complete" not in rest  # to graphql-sse that would mean: finished, do not come back
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         assert await process.wait() == 0
 
 
@@ -88,7 +88,7 @@ async def test_large_bodies_take_no_memory(role: tuple[asyncio.subprocess.Proces
 
     async def send() -> int:
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-        async with httpx.AsyncClient(headers=headers) as client:
+        async with httpx.AsyncClient(headers=headers, timeout=30) as client:
             try:
                 return (await client.post(f"http://{host}/graphql", content=chunks())).status_code
             except httpx.TransportError:
@@ -125,7 +125,7 @@ async def test_large_files_take_no_memory(role: tuple[asyncio.subprocess.Process
 async def test_production_is_closed(role: tuple[asyncio.subprocess.Process, str, str]) -> None:
     """GQ-10: a role alone shows no page and no schema unless it is told to."""
     _, host, key = role
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         page = await client.get(f"http://{host}/graphql", headers={"accept": "text/html"})
         asked = await client.post(
             f"http://{host}/graphql",

@@ -30,7 +30,7 @@ async def raw_stream(
         b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
     )
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200")
         yield reader, writer
@@ -88,13 +88,13 @@ async def test_more_streams_than_a_key_may_have(settings: Any) -> None:
     assert STREAMS_PER_KEY == 100
     async with serving_api(settings) as served:
         served.api.streams._streams_per_key = 1
-        async with raw_stream(served, "subscription { forever }") as (reader, _), asyncio.timeout(5):
+        async with raw_stream(served, "subscription { forever }") as (reader, _), asyncio.timeout(30):
             await reader.readuntil(b"event: next")
             refused = await served.post("subscription { forever }", headers=STREAM)
             assert refused.json()["errors"][0]["extensions"]["code"] == "LIMIT_EXCEEDED"
             other = await served.post("subscription { count(to: 1) }", key="admin-other", headers=STREAM)
             assert other.status_code == 200
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await served.happened.all_closed.wait()
             while served.api.streams.per_key:
                 await asyncio.sleep(0.01)  # the handler ends a moment after its stream
@@ -104,7 +104,7 @@ async def test_more_streams_than_a_key_may_have(settings: Any) -> None:
 async def test_pings(settings: Any) -> None:
     async with serving_api(settings) as served:
         served.api.streams._ping_seconds = 0.05
-        async with raw_stream(served, "subscription { forever }") as (reader, _), asyncio.timeout(5):
+        async with raw_stream(served, "subscription { forever }") as (reader, _), asyncio.timeout(30):
             await reader.readuntil(b": ping\n\n")
             assert served.happened.closed == 0
 
@@ -113,9 +113,9 @@ async def test_pings(settings: Any) -> None:
 async def test_a_leaving_client_closes_its_stream_at_once(settings: Any, document: str) -> None:
     """Whether the stream is quiet or busy."""
     async with serving_api(settings) as served:
-        async with raw_stream(served, document) as (reader, _), asyncio.timeout(5):
+        async with raw_stream(served, document) as (reader, _), asyncio.timeout(30):
             await reader.readuntil(b"event: next")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             await served.happened.all_closed.wait()
         assert served.happened.closed == 1
 
@@ -125,7 +125,7 @@ async def test_a_client_that_never_reads(settings: Any) -> None:
         served.api.streams._send_seconds = 0.3
         async with raw_stream(served, "subscription { flood(size: 100000) }") as (_, writer):
             writer.transport.pause_reading()  # type: ignore[attr-defined]  # a socket's transport can
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await served.happened.all_closed.wait()
         assert served.happened.closed == 1
 
@@ -146,7 +146,7 @@ async def test_a_client_that_never_reads_and_has_lost_its_key(served: Served) ->
         await happened.wait()
         raise Unauthenticated("The key is revoked.")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await streams.send(started, revoked, asyncio.Event().wait, send)
     assert (streams.counts.open, streams.per_key) == (0, {})
 
@@ -154,7 +154,7 @@ async def test_a_client_that_never_reads_and_has_lost_its_key(served: Served) ->
 async def test_draining(settings: Any) -> None:
     """RT-15: open streams end but are not `complete`: who is told so would not come back for the rest."""
     async with serving_api(settings) as served:
-        async with raw_stream(served, "subscription { forever }") as (reader, _), asyncio.timeout(5):
+        async with raw_stream(served, "subscription { forever }") as (reader, _), asyncio.timeout(30):
             await reader.readuntil(b"event: next")
             served.api.draining.set()
             rest = await reader.readuntil(b"\r\n0\r\n\r\n")
@@ -172,7 +172,7 @@ async def test_curl(served: Served) -> None:
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await process.stdout.readuntil(b'data: {"data":{"forever":0}}\n\n')
     process.kill()
     assert await process.wait() != 0

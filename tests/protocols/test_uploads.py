@@ -253,7 +253,7 @@ async def test_there_is_nothing_below_it(door: Door) -> None:
 
 async def test_a_key_does_not_belong_into_the_address(door: Door) -> None:
     """AU-01."""
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=30) as client:
         answer = await client.post(f"{door.url}?access_token=writer", content="a\n1\n")
     assert (answer.status_code, code(answer)) == (400, "BAD_REQUEST")
 

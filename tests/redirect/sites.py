@@ -94,7 +94,7 @@ class Site:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         received = b""
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 for chunk in chunks:
                     writer.write(chunk)
                     await writer.drain()

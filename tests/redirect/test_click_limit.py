@@ -101,7 +101,7 @@ async def test_a_higher_limit_opens_the_link_again(ruled: Site, caller: Api) -> 
 
 async def heard_of(site: Site, slug: str, limit: int | None) -> None:
     """Wait until a redirect knows of an edit."""
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         while (entry := await site.redirect.routes.find(DOMAIN, slug.lower())) is None or (
             entry.route.seats != limit
         ):

@@ -53,7 +53,7 @@ async def role(settings: Settings, folder: Path, **given: str) -> AsyncIterator[
     )
     started = Role(process, port, folder)
     try:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while b" 200 " not in await _livez(started):
                 await asyncio.sleep(0.05)  # a process that starts offers nothing to wait on but its port
         yield started
@@ -85,7 +85,7 @@ async def test_sigterm_drains(site: Site, settings: Settings, tmp_path: Path) ->
         crowd = [asyncio.create_task(_visit_until_killed(running, link.slug)) for _ in range(8)]
         await asyncio.sleep(0.5)  # the same
         running.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             assert await running.process.wait() == 0
         answered = sum(await asyncio.gather(*crowd))
     kept = len(list(recorded(tmp_path / "journals")))
@@ -105,7 +105,7 @@ async def test_starts_without_any_engine(settings: Settings, tmp_path: Path) -> 
         assert answer.startswith(b"HTTP/1.1 503 ")
         assert b"retry-after: " in answer
         running.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             assert await running.process.wait() == 0
 
 
@@ -130,7 +130,7 @@ async def test_a_full_disk_under_a_running_process(site: Site, settings: Setting
         assert lost > 0
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         before = await _metric(running, "linkgraph_redirect_clicks_recorded_total")
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(30):
             while await _metric(running, "linkgraph_redirect_clicks_recorded_total") <= before:
                 writer.write(head)
                 assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 302 ")

@@ -12,6 +12,13 @@ from app.services import Services
 from app.settings import Settings
 from storage import mongo
 from storage.ledgers import Ledger
+from subscriptions import hub
+
+
+@pytest.fixture
+def only_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No feed is compared with the ledger, so what arrives was told; ask for this before `opened`."""
+    monkeypatch.setattr(hub, "SILENCE_SECONDS", 3_600.0)
 
 
 @pytest.fixture
@@ -22,8 +29,8 @@ async def opened(settings: Settings, tmp_path: Path) -> AsyncIterator[Services]:
     )
     async with services.open(own, "api") as each:
         await mongo.ensure_indexes(each.database)
-        hub = each.click_feed.hub
-        async with tasks.background(hub.listen, hub.look_after):
+        feed = each.click_feed.hub
+        async with tasks.background(feed.listen, feed.look_after):
             yield each
         await each.database.client.drop_database(own.mongodb_database)
 

@@ -25,7 +25,7 @@ class Reader:
         self.clicks: list[Click] = []
         self.cursor = ""
 
-    async def next(self, seconds: float = 5) -> Batch:
+    async def next(self, seconds: float = 30) -> Batch:
         """The next frame."""
         async with asyncio.timeout(seconds):
             batch = await anext(self.batches)
@@ -33,7 +33,7 @@ class Reader:
         self.cursor = batch.cursor
         return batch
 
-    async def until(self, count: int, seconds: float = 10) -> None:
+    async def until(self, count: int, seconds: float = 60) -> None:
         """Read until so many clicks were seen."""
         async with asyncio.timeout(seconds):
             while len(self.clicks) < count:

@@ -47,7 +47,7 @@ def feed(api: Api, job: str) -> AsyncGenerator[Job, None]:
 async def watched(api: Api, job: str, begun: asyncio.Event) -> list[Job]:
     """Every frame of a job; `begun` is set behind the first."""
     seen = []
-    async with asyncio.timeout(20), aclosing(feed(api, job)) as frames:
+    async with asyncio.timeout(30), aclosing(feed(api, job)) as frames:
         async for frame in frames:
             seen.append(frame)
             begun.set()
