@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -17,6 +18,11 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
 ROOM = 6 * 1024**3
 """Bytes that a run may fill with the data of its engines, and more."""
+
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("patient")
 
 
 def pytest_configure() -> None:

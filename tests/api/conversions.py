@@ -49,7 +49,9 @@ def euros(amount: str) -> dict[str, str]:
 
 async def told(api: Api, event: str = "purchase", **fields: Any) -> Mapping[str, Any]:
     """The payload of a call that tells a conversion."""
-    payload: Mapping[str, Any] = (await api(RECORD, input={"event": event, **fields}))["recordConversion"]
+    payload: Mapping[str, Any] = (await api.repeated(RECORD, input={"event": event, **fields}))[
+        "recordConversion"
+    ]
     return payload
 
 
@@ -63,7 +65,7 @@ async def converted(api: Api, event: str = "purchase", **fields: Any) -> Mapping
 
 async def refund(api: Api, refund_id: str = "r1", **fields: Any) -> Mapping[str, Any]:
     """The payload of a call that tells a refund."""
-    payload: Mapping[str, Any] = (await api(REFUND, input={"refundId": refund_id, **fields}))[
+    payload: Mapping[str, Any] = (await api.repeated(REFUND, input={"refundId": refund_id, **fields}))[
         "refundConversion"
     ]
     return payload

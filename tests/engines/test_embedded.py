@@ -5,6 +5,7 @@ import importlib.util
 import signal
 import stat
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -168,13 +169,13 @@ def test_a_missing_library_is_named_with_its_package() -> None:
 async def test_a_socket_folder_of_somebody_else_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     data_dir = tmp_path / ("long" * 30)
-    async with embedded.running(data_dir) as engines:
-        folder = Path(engines.redis_url.removeprefix("unix://")).parent
-    folder.mkdir()
-    folder.chmod(0o750)
-    with pytest.raises(PermissionError, match="somebody else's"):
-        async with embedded.running(data_dir):
-            pass
+    with tempfile.TemporaryDirectory() as short:  # tmp_path may itself be too long for a socket
+        monkeypatch.setattr("tempfile.tempdir", short)
+        async with embedded.running(data_dir) as engines:
+            folder = Path(engines.redis_url.removeprefix("unix://")).parent
+        folder.mkdir()
+        folder.chmod(0o750)
+        with pytest.raises(PermissionError, match="somebody else's"):
+            async with embedded.running(data_dir):
+                pass
