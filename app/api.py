@@ -34,7 +34,7 @@ from domain import keys
 from domain.access import Viewer
 from domain.idempotency import Claims
 from domain.instants import Clock
-from resolvers import nodes
+from schema import node_kinds
 from schema.context import Context
 from storage.budgets import Budgets
 from storage.job_results import MongoResults
@@ -132,12 +132,14 @@ async def run(
             api.draining.set()
 
         metrics.watch("api_feeds", opened.click_feed.hub.counts)
+        metrics.watch("api_events", opened.event_feed.hub.counts)
         metrics.watch("api_changes", opened.changes.counts)
         metrics.watch("api_signals", opened.signal_news.counts)
         metrics.watch("api_conversions", opened.led_nowhere)
-        hub, watches = opened.click_feed.hub, opened.job_feed
+        hub, watches, event_hub = opened.click_feed.hub, opened.job_feed, opened.event_feed.hub
         async with tasks.background(
-            metrics.flushing, hub.listen, hub.look_after, watches.listen, watches.look_after
+            *(metrics.flushing, hub.listen, hub.look_after, watches.listen, watches.look_after),
+            *(event_hub.listen, event_hub.look_after),
         ):
             await serving.serve(
                 Operations(api.application, readiness, metrics),
@@ -186,7 +188,7 @@ def over(opened: Services, uploaded: uploads.Counts | None = None) -> Api:
         lookup=lookup,
         buckets=buckets,
         claims=opened.claims,
-        load=nodes.again,
+        load=node_kinds.again,
         clock=opened.clock,
         contexts=contexts,
         works=works,

@@ -37,6 +37,7 @@ from schema.templates import Template
 from schema.workspaces import Workspace
 from subscriptions.bulk_jobs import BulkJobSubscriptions
 from subscriptions.clicks import ClickSubscriptions
+from subscriptions.events import EventSubscriptions
 from subscriptions.link_stats import LinkStatsSubscriptions
 
 PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.graphql"
@@ -80,7 +81,7 @@ class Mutation(
 
 
 @strawberry.type(description="Live feeds.")
-class Subscription(BulkJobSubscriptions, ClickSubscriptions, LinkStatsSubscriptions):
+class Subscription(BulkJobSubscriptions, ClickSubscriptions, EventSubscriptions, LinkStatsSubscriptions):
     """Every subscription."""
 
 

@@ -31,6 +31,7 @@ from storage.journals import Journals
 from storage.keys import MongoKeys
 from storage.link_lists import MongoLinkLists
 from storage.links import MongoLinks
+from storage.outbox import EventFeeds
 from storage.participants import MongoParticipants
 from storage.promotion_stats import MongoPromotionFigures
 from storage.promotions import MongoPromotions
@@ -51,7 +52,7 @@ from storage.workspaces import MongoWorkspaces
 from subscriptions.boards import Boards
 from subscriptions.hub import Hub
 from subscriptions.job_watches import JobWatches
-from subscriptions.replay import ClickFeeds
+from subscriptions.replay import LiveFeeds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,8 @@ class Services(Connections):
     clicks: Clicks
     stats: Stats
     analytics: Answers
-    click_feed: ClickFeeds
+    click_feed: LiveFeeds
+    event_feed: LiveFeeds
     live_stats: Boards
     signals: MongoSignals
     signal_news: RedisSignalNews
@@ -102,6 +104,17 @@ async def _vault() -> AsyncIterator[ThreadVault]:
         yield vault
 
 
+def _feeds(connected: Connections) -> tuple[LiveFeeds, LiveFeeds]:
+    """The feeds of clicks and of events."""
+    name = connected.settings.mongodb_database
+    clicks = Feeds(connected.database, secrets.token_bytes)
+    events = EventFeeds(connected.database, clicks)
+    return (
+        LiveFeeds(clicks, Hub(clicks, Listener(connected.redis, name))),
+        LiveFeeds(events, Hub(events, Listener(connected.redis, name, "events")), kind="/events"),
+    )
+
+
 def _letters(settings: Settings) -> Spool | None:
     """Letters that lie in a folder, where no SMTP server is set."""
     return Spool(settings.mails_dir, settings.mail_from) if settings.smtp_url is None else None
@@ -112,8 +125,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
     """Connect `role` and put the stores on top; see connections.open."""
     async with connections.open(settings, role) as connected, _vault() as vault:
         database, news = connected.database, connected.redis
-        feeds = Feeds(database, secrets.token_bytes)
-        hub = Hub(feeds, Listener(news, settings.mongodb_database))
+        clicks, happenings = _feeds(connected)
         yield Services(
             settings=settings,
             clock=connected.clock,
@@ -154,6 +166,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             led_nowhere=books.Counts(),
             subjects=MongoSubjects(database),
             letters=_letters(settings),
-            click_feed=ClickFeeds(feeds, hub),
-            live_stats=Boards(hub, Stats(database)),
+            click_feed=clicks,
+            event_feed=happenings,
+            live_stats=Boards(clicks.hub, Stats(database)),
         )

@@ -12,7 +12,7 @@ from app.connections import Connections
 from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
 from app.settings import Settings
-from delivery import mails
+from delivery import mails, sequencing
 from delivery.announcements import Outbox
 from delivery.clicks import Clicks
 from delivery.counts import Counts
@@ -20,6 +20,7 @@ from delivery.folds import Folding
 from delivery.freshness import Freshness
 from delivery.leases import Lease
 from delivery.popularity import Popularity
+from delivery.sequencing import Sequencer
 from domain.agents import Agents
 from domain.errors import Unavailable
 from domain.folds import Moved
@@ -27,6 +28,7 @@ from storage.announcements import Announcements
 from storage.folds import Folds
 from storage.ledgers import Ledger
 from storage.popularity import MongoPopularity
+from storage.sequences import Sequences
 from storage.slots import Slots
 from storage.stats import Stats
 
@@ -49,10 +51,18 @@ async def run(
     metrics.watch("worker", counts)
     sent = mails.Counts()
     metrics.watch("mails", sent)
+    sequenced = sequencing.Counts()
+    metrics.watch("events", sequenced)
     async with (
         connections.open(settings, "worker") as opened,
         mailing.sending(opened, sent),
-        shipping(opened, counts, metrics.flushing(), _popularity(opened).keep()) as clicks,
+        shipping(
+            opened,
+            counts,
+            metrics.flushing(),
+            _popularity(opened).keep(),
+            _sequencer(opened, sequenced).keep(),
+        ) as clicks,
     ):
         await _ship(clicks, sockets, Operations(None, _readiness(opened, needs), metrics))
     metrics.flush()
@@ -107,6 +117,12 @@ async def _ship(clicks: Clicks, sockets: list[socket.socket], operations: Operat
 
 def _popularity(opened: Connections) -> Popularity:
     return Popularity(MongoPopularity(opened.database), Stats(opened.database))
+
+
+def _sequencer(opened: Connections, counts: sequencing.Counts) -> Sequencer:
+    sequences = Sequences(opened.database, connections.process_name(), opened.clock)
+    told = Announcements(opened.redis, opened.settings.mongodb_database, "events")
+    return Sequencer(sequences, told, counts)
 
 
 def _readiness(opened: Connections, needs: Mapping[str, Check]) -> Readiness:

@@ -50,7 +50,7 @@ class Audience:
             if message["type"] != "message":
                 continue
             if self.queues:
-                batch = ClickBatch.of(Batch(clicks=_decode(message["data"]).clicks, cursor="x" * 48))
+                batch = ClickBatch.of(Batch(items=_decode(message["data"]).clicks, cursor="x" * 48))
                 for queue in self.queues:
                     queue.put_nowait(batch)
             if self.sockets:

@@ -11,6 +11,34 @@ from domain.matches import Match
 from domain.paging import Page, Window
 
 
+class Linked(Protocol):
+    """What is known of a link where something happened to it."""
+
+    @property
+    def link_id(self) -> str | None:
+        """The link."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Its tags then."""
+
+    @property
+    def campaign_id(self) -> str | None:
+        """Its campaign then."""
+
+    @property
+    def template_id(self) -> str | None:
+        """The template that made it."""
+
+    @property
+    def variant(self) -> str | None:
+        """Where it led to."""
+
+    @property
+    def attributes(self) -> tuple[tuple[str, Scalar], ...]:
+        """Its attributes then, see attributes.counted."""
+
+
 class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which clicks are wanted: all given conditions hold; None is no condition, an empty one matches nothing.
 
@@ -51,7 +79,16 @@ class ClickFilter(msgspec.Struct, frozen=True, kw_only=True):
             and self._of_the_link(click)
         )
 
-    def _of_the_link(self, click: Click) -> bool:
+    def matches_link(self, about: Linked) -> bool:
+        """Whether something about a link is wanted, by the link alone."""
+        return (
+            not self.orphans
+            and (self.link_ids is None or about.link_id in self.link_ids)
+            and (self.tags is None or not self.tags.isdisjoint(about.tags))
+            and self._of_the_link(about)
+        )
+
+    def _of_the_link(self, click: Linked) -> bool:
         return (
             (self.campaign_id is None or click.campaign_id == self.campaign_id)
             and (self.template_id is None or click.template_id == self.template_id)
@@ -81,7 +118,7 @@ EVERY_CLICK: Final = ClickFilter()
 ORPHANS: Final = ClickFilter(orphans=True)
 
 
-def _values(click: Click, name: str) -> list[Scalar]:
+def _values(click: Linked, name: str) -> list[Scalar]:
     return [value for path, value in click.attributes if path == name]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from sys import getsizeof
 from typing import Final, Protocol
 
 import msgspec
@@ -11,6 +12,8 @@ from domain.attributes import Scalar
 from domain.utm import Utm
 from domain.visits import Outcome
 
+FIXED_BYTES: Final = 1_200
+"""A click's fixed part: the struct, its ids and its short texts, measured with tracemalloc."""
 NO_UTM: Final = Utm()
 """Of a link without parameters; being the default, it takes no room in the ledger."""
 
@@ -81,6 +84,17 @@ class Click(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attributes: tuple[tuple[str, Scalar], ...] = ()
     visitor: bytes = b""
 
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory, at most: its texts of any length as they are, all else by FIXED_BYTES."""
+        utm = self.utm
+        texts = (
+            *(self.final_destination, self.referrer),
+            *(utm.source, utm.medium, utm.campaign, utm.term, utm.content),
+        )
+        named = sum(getsizeof(name) + getsizeof(value) for name, value in self.attributes)
+        return FIXED_BYTES + sum(map(getsizeof, texts)) + sum(map(getsizeof, self.tags)) + named
+
 
 class LinkStats(msgspec.Struct, frozen=True, kw_only=True):
     """All-time figures of one link; clicks and uniques count HUMAN redirects."""
@@ -106,6 +120,11 @@ class ClicksCommitted(msgspec.Struct, array_like=True, frozen=True):
     first: int
     last: int
     clicks: tuple[Click, ...]
+
+    @property
+    def items(self) -> tuple[Click, ...]:
+        """The same, as feeds call what they carry."""
+        return self.clicks
 
 
 class Stats(Protocol):

@@ -167,6 +167,7 @@ class Revised(msgspec.Struct, frozen=True, kw_only=True):
     """What changes with a conversion in one transaction.
 
     Args:
+        at: when it changes.
         rows: what figures count of it from now on; None: as before.
         changed: rewards as they were and as they are to be.
         made: rewards that are new.
@@ -174,6 +175,7 @@ class Revised(msgspec.Struct, frozen=True, kw_only=True):
 
     old: Conversion
     new: Conversion
+    at: datetime
     rows: tuple[CreditRow, ...] | None
     changed: tuple[tuple[Reward, Reward], ...] = ()
     made: tuple[Reward, ...] = ()

@@ -12,7 +12,7 @@ import msgspec
 from domain.errors import BadCursor
 
 _SIGNATURE_BYTES: Final = 16
-_BAD: Final = "The cursor is not one of this feed; take it from a `ClickBatch` of the same workspace."
+_BAD: Final = "The cursor is not one of this feed; take it from a frame of this feed and workspace."
 
 
 class Secret(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ async def recounted(old: Conversion, books: Books) -> Revised:
         recount_at=_next(old, books) if waiting else None,
         visitor=old.visitor if last is None else last.visitor,
     )
-    return Revised(old=old, new=new, rows=rows)
+    return Revised(old=old, new=new, at=books.clock(), rows=rows)
 
 
 def _next(conversion: Conversion, books: Books) -> datetime | None:

@@ -113,4 +113,4 @@ async def _revised(old: Conversion, refund: Refund, books: Books) -> Revised:
     rewards = await books.rewards.of_conversions(books.workspace_id, [old.id]) if old.referral_id else {}
     changed, made = earnings.after_refund(rewards.get(old.id, []), new, refund, books.ids)
     rows = await counted_rows(new, books)
-    return Revised(old=old, new=new, rows=rows, changed=changed, made=made)
+    return Revised(old=old, new=new, at=refund.at, rows=rows, changed=changed, made=made)

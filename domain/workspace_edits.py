@@ -50,7 +50,7 @@ async def change(
     if any(values.get(name, getattr(workspace, name)) != getattr(workspace, name) for name in _ATTRIBUTION):
         # Ahead of the change, which takes less: should we die between the two, nothing is left undone.
         await conversions.recount_all(workspace.id, clock() + _RECOUNT_AFTER)
-    changed = await store.update(workspace.id, values)
+    changed = await store.update(workspace.id, values, clock())
     if changed is None:
         raise Rejected(UserError(UserErrorCode.NOT_FOUND, "The workspace does not exist any more."))
     return changed

@@ -57,8 +57,8 @@ class Workspaces(Protocol):
         """What stands under the id; `workspace` itself where nobody was quicker."""
         ...
 
-    async def update(self, workspace_id: str, values: Mapping[str, Any]) -> Workspace | None:
-        """Set fields of a workspace and leave the others as they are; None: it is gone."""
+    async def update(self, workspace_id: str, values: Mapping[str, Any], at: datetime) -> Workspace | None:
+        """Set fields of a workspace at `at`, leave the others as they are; None: it is gone."""
         ...
 
 

@@ -131,8 +131,13 @@ class Gap:
     """The API's view of domain.feeds.Gap."""
 
     reason: GapReason = strawberry.field(description="Why.")
-    missed: int | None = strawberry.field(description="How many clicks; null where nobody knows.")
+    missed: int | None = strawberry.field(description="How many clicks or events; null where nobody knows.")
     resume_from: str | None = strawberry.field(description="Cursor to go on from with `after`.")
+
+    @classmethod
+    def of(cls, gap: feeds.Gap) -> "Gap":
+        """The same gap."""
+        return cls(reason=gap.reason, missed=gap.missed, resume_from=gap.resume_from)
 
 
 @strawberry.type(description="One frame of a live feed.")
@@ -141,7 +146,7 @@ class ClickBatch:
 
     clicks: list[Click] = strawberry.field(
         description="New clicks, at most 50; none in a sign of life.",
-        metadata={"rows": feeds.CLICKS_PER_BATCH},
+        metadata={"rows": feeds.ITEMS_PER_BATCH},
     )
     cursor: str = strawberry.field(description="Where the feed stands behind them, for `after`.")
     gap: Gap | None = strawberry.field(description="What could not be delivered.")
@@ -154,13 +159,10 @@ class ClickBatch:
     @classmethod
     def of(cls, batch: feeds.Batch) -> "ClickBatch":
         """The same frame."""
-        gap = batch.gap
         return cls(
-            clicks=[Click.of(click) for click in batch.clicks],
+            clicks=[Click.of(click) for click in batch.items],
             cursor=batch.cursor,
-            gap=None
-            if gap is None
-            else Gap(reason=gap.reason, missed=gap.missed, resume_from=gap.resume_from),
+            gap=None if batch.gap is None else Gap.of(batch.gap),
         )
 
 

@@ -9,7 +9,7 @@ from domain.click_filters import Clicks
 from domain.clicks import Stats
 from domain.conversions import Conversions
 from domain.facts import Known
-from domain.feeds import ClickFeed
+from domain.feeds import LiveFeed
 from domain.job_feeds import JobFeed
 from domain.jobs import JobNews, Jobs
 from domain.keys import Keys
@@ -107,8 +107,12 @@ class Stores(Protocol):
         """Tables of counts."""
 
     @property
-    def click_feed(self) -> ClickFeed:
+    def click_feed(self) -> LiveFeed:
         """Clicks as they are committed."""
+
+    @property
+    def event_feed(self) -> LiveFeed:
+        """Events as they are numbered."""
 
     @property
     def live_stats(self) -> LiveStats:

@@ -1,4 +1,4 @@
-"""What Redis tells of committed clicks: one channel a workspace, and one listener a process."""
+"""What Redis tells of committed clicks and events: one channel a workspace, one listener a process."""
 
 import asyncio
 import logging
@@ -14,6 +14,8 @@ from redis.exceptions import RedisError
 
 from domain.clicks import ClicksCommitted
 from domain.errors import Unavailable
+from domain.events import EventsCommitted
+from domain.feeds import Committed
 
 PING_SECONDS: Final = 1.0
 """How often a silent connection is asked whether it still lives …"""
@@ -24,17 +26,17 @@ LAST_BACKOFF_SECONDS: Final = 2.0
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(ClicksCommitted).decode
+_KINDS: Final[dict[str, type[Committed]]] = {"clicks": ClicksCommitted, "events": EventsCommitted}
 
 
 class Announcements:
-    """Tells of committed clicks."""
+    """Tells of committed clicks, or of events."""
 
-    def __init__(self, redis: Redis, database_name: str) -> None:
+    def __init__(self, redis: Redis, database_name: str, kind: str = "clicks") -> None:
         self._redis = redis
-        self._prefix = prefix(database_name)
+        self._prefix = prefix(database_name, kind)
 
-    async def publish(self, workspace_id: str, committed: ClicksCommitted) -> None:
+    async def publish(self, workspace_id: str, committed: Committed) -> None:
         """Tell every listener; raises errors.Unavailable while Redis is away."""
         try:
             await self._redis.publish(self._prefix + workspace_id, _encode(committed))
@@ -48,9 +50,10 @@ class Listener:
     Nothing depends on it being heard: a reader that misses something finds it in the ledger.
     """
 
-    def __init__(self, redis: Redis, database_name: str) -> None:
+    def __init__(self, redis: Redis, database_name: str, kind: str = "clicks") -> None:
         self._redis = redis
-        self._prefix = prefix(database_name)
+        self._prefix = prefix(database_name, kind)
+        self._decode = msgspec.msgpack.Decoder(_KINDS[kind]).decode
         self._wanted: set[str] = set()
         self._told: set[str] = set()
         self._telling = asyncio.Lock()
@@ -67,7 +70,7 @@ class Listener:
         self._wanted.discard(self._prefix + workspace_id)
         await self._tell(workspace_id)
 
-    async def keep(self, hear: Callable[[str, ClicksCommitted], None]) -> None:
+    async def keep(self, hear: Callable[[str, Any], None]) -> None:
         """Listen for ever: reconnects with a bounded backoff, also when Redis has fallen silent.
 
         Args:
@@ -85,7 +88,7 @@ class Listener:
             await asyncio.sleep(backoff)
             backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
 
-    async def _listen(self, hear: Callable[[str, ClicksCommitted], None]) -> None:
+    async def _listen(self, hear: Callable[[str, Any], None]) -> None:
         pubsub = self._redis.pubsub()
         try:
             asked = set(self._wanted)
@@ -115,9 +118,9 @@ class Listener:
         else:
             await pubsub.ping()
 
-    def _hear(self, message: dict[str, Any], hear: Callable[[str, ClicksCommitted], None]) -> None:
+    def _hear(self, message: dict[str, Any], hear: Callable[[str, Any], None]) -> None:
         try:
-            committed = _decode(message["data"])
+            committed = self._decode(message["data"])
         except msgspec.MsgspecError as error:
             _log.warning("news of another version are passed over: %s", error)
             return
@@ -145,6 +148,6 @@ class Listener:
             _log.warning("Redis did not take a subscription, it is made again: %s", error)
 
 
-def prefix(database_name: str) -> str:
-    """What the channels of a database's clicks start with."""
-    return f"{database_name}:clicks:"
+def prefix(database_name: str, kind: str = "clicks") -> str:
+    """What the channels of a database's clicks, or events, start with."""
+    return f"{database_name}:{kind}:"

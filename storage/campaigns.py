@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from pymongo.errors import DuplicateKeyError
 
+from domain import events
 from domain.campaigns import Campaign, Conflict
 from domain.jobs import Job
 from domain.paging import Page, Window
-from storage import codec, listings, versions
+from storage import codec, listings, outbox, versions
 from storage.mongo import Database, answering
 
 
@@ -20,10 +21,8 @@ class MongoCampaigns:
     async def add(self, workspace_id: str, campaign: Campaign) -> Conflict | None:
         """Keep a new campaign; None when it is done."""
         try:
-            with answering():
-                await self._campaigns.insert_one(
-                    {**codec.to_document(campaign), "workspace_id": workspace_id}
-                )
+            told = events.of_named("created", "campaign", campaign, campaign.created_at)
+            await outbox.insert(self._campaigns, workspace_id, campaign, told)
         except DuplicateKeyError:
             # A repeated call meets what it stored itself before its answer was lost.
             return None if await self.by_ids(workspace_id, [campaign.id]) else Conflict.KEY
@@ -53,5 +52,5 @@ class MongoCampaigns:
         self, workspace_id: str, old: Campaign, new: Campaign, job: Job | None
     ) -> Conflict | None:
         """Replace `old` by `new`, if it is still what is kept, and keep `job` too; None when it is done."""
-        replaced = await versions.replace(self._campaigns, workspace_id, old, new, job)
+        replaced = await versions.replace(self._campaigns, workspace_id, old, new, job, kind="campaign")
         return None if replaced else Conflict.STALE

@@ -9,9 +9,10 @@ from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from domain import events
 from domain.attributions import Touch
 from domain.conversions import MAX_TOUCHES, Conversion, CreditRow, Lately, Recorded, Revised
-from storage import codec, mongo, rewards
+from storage import codec, mongo, outbox, rewards
 from storage.link_writes import Stale, is_duplicate
 from storage.mongo import Database, Document, answering, transaction
 
@@ -115,7 +116,14 @@ class MongoConversions:
             await self._database["participants"].insert_one(
                 codec.to_document(recorded.referee), session=session
             )
-        await rewards.add(self._database, recorded.rewards, recorded.limit, session)
+        kept = await rewards.add(self._database, recorded.rewards, recorded.limit, session)
+        told = [
+            events.of_conversion("recorded", conversion, _decisive(recorded.rows), conversion.received_at)
+        ]
+        if recorded.referee is not None:
+            told.append(events.of_participant(None, recorded.referee))
+        told += [events.of_reward(None, reward) for reward in kept]
+        await outbox.write(self._database, workspace_id, told, session)
         if conversion.customer_keys and conversion.touches:
             await self._touch(workspace_id, recorded, session)
 
@@ -161,8 +169,21 @@ class MongoConversions:
             await self._credits.delete_many(gone, session=session)
             await self._write_rows(revised.rows, session)
         await rewards.change(self._database, workspace_id, revised.changed, session)
-        await rewards.add(self._database, revised.made, None, session)
+        made = await rewards.add(self._database, revised.made, None, session)
+        refunded = len(new.refunds) > len(old.refunds)
+        at = new.refunds[-1].at if refunded else revised.at
+        told = []
+        if refunded or new.credits != old.credits:
+            happened, row = "refunded" if refunded else "updated", _decisive(revised.rows or ())
+            told.append(events.of_conversion(happened, new, row, at))
+        told += [events.of_reward(*pair) for pair in revised.changed]
+        told += [events.of_reward(None, reward) for reward in made]
+        await outbox.write(self._database, workspace_id, told, session)
 
     async def _write_rows(self, rows: Sequence[CreditRow], session: AsyncClientSession) -> None:
         documents: list[Document] = [codec.to_document(row) for row in rows]
         await mongo.insert(self._database, "credits", documents, session)
+
+
+def _decisive(rows: Sequence[CreditRow]) -> CreditRow | None:
+    return next((row for row in rows if row.counted), None)

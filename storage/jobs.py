@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from domain import jobs
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from domain import events, jobs
 from domain.jobs import Job, JobState, RowResult
 from domain.paging import Page, Window
-from storage import codec
+from storage import codec, outbox
 from storage.job_results import MongoResults
-from storage.mongo import Database, Document, answering
+from storage.mongo import Database, Document, answering, transaction
 
 
 def document_of(job: Job) -> Document:
@@ -20,18 +23,27 @@ class MongoJobs:
     """The store of jobs; see domain.jobs.Jobs for what each method promises."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._jobs = database["jobs"]
         self._results = MongoResults(database)
 
     async def add(self, workspace_id: str, job: Job) -> Job:
         """Keep a new job; one that is kept already under this id stays as it is, and is the answer."""
         fields = {**document_of(job), "workspace_id": workspace_id}
-        job_id = fields.pop("_id")
-        with answering():
-            kept = await self._jobs.find_one_and_update(
-                {"_id": job_id}, {"$setOnInsert": fields}, upsert=True, return_document=True
-            )
-        return codec.to_value(kept or {}, Job)
+        told = events.of_job(job, JobState.QUEUED, job.created_at)
+
+        async def work(session: AsyncClientSession) -> Job:
+            standing = await self._jobs.find_one({"_id": job.id}, session=session)
+            if standing is not None:
+                return codec.to_value(standing, Job)
+            await self._jobs.insert_one(fields, session=session)
+            await outbox.write(self._database, workspace_id, [told], session)
+            return job
+
+        try:
+            return await transaction(self._database, work)
+        except DuplicateKeyError:  # by a call at the same time
+            return (await self.by_ids(workspace_id, [job.id]))[job.id]
 
     async def by_ids(self, workspace_id: str, job_ids: Sequence[str]) -> dict[str, Job]:
         """Those that exist, by id."""
@@ -49,11 +61,18 @@ class MongoJobs:
     async def cancel(self, workspace_id: str, job_id: str, at: datetime) -> None:
         """Let nothing more happen to a job; one that is finished stays as it is."""
         cancelled = {"state": JobState.CANCELLED.value, "finished_at": at, "expires_at": at + jobs.KEPT}
-        with answering():
-            await self._jobs.update_one(
+
+        async def work(session: AsyncClientSession) -> None:
+            found = await self._jobs.find_one_and_update(
                 {"_id": job_id, "workspace_id": workspace_id, "open": True},
                 {"$set": cancelled, "$unset": {"open": "", "lease": ""}},
+                session=session,
             )
+            if found is not None:
+                told = events.of_job(codec.to_value(found, Job), JobState.CANCELLED, at)
+                await outbox.write(self._database, workspace_id, [told], session)
+
+        await transaction(self._database, work)
 
     async def results(
         self, workspace_id: str, job_id: str, window: Window, *, only_failed: bool

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from pymongo import DeleteMany, InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from domain import events
 from domain.links import Conflict, Link
-from storage import codec, listings
+from storage import codec, listings, outbox
 from storage.mongo import Database, Document, answering
 from storage.revisions import MongoRevisions
 
@@ -29,6 +31,7 @@ class LinkWrites:
         self._links = database["links"]
         self._external_ids = database["external_ids"]
         self._revisions = MongoRevisions(database)
+        self._database = database
 
     async def insert(self, workspace_id: str, links: Sequence[Link], session: AsyncClientSession) -> None:
         """Keep new links. Raises DuplicateKeyError, BulkWriteError: see `conflicts` for what is there."""
@@ -40,6 +43,8 @@ class LinkWrites:
         await self._links.insert_many(
             [{**_fields(link), listings.POPULARITY: 0} for link in links], session=session
         )
+        told = [events.of_link("created", link, link.created_at) for link in links]
+        await outbox.write(self._database, workspace_id, told, session)
 
     async def replace(
         self, workspace_id: str, changes: Sequence[tuple[Link, Link]], session: AsyncClientSession
@@ -60,6 +65,8 @@ class LinkWrites:
             gone = {"_id": {"$in": [old.id for old, _ in moved]}, "workspace_id": workspace_id}
             entries = [_external_id(new) for _, new in moved if new.external_id is not None]
             await self._external_ids.bulk_write([DeleteMany(gone), *map(InsertOne, entries)], session=session)
+        told = [events.of_link("updated", new, new.updated_at) for _, new in changes]
+        await outbox.write(self._database, workspace_id, told, session)
 
     async def bury(
         self, workspace_id: str, removals: Sequence[tuple[Link, datetime]], session: AsyncClientSession
@@ -72,6 +79,11 @@ class LinkWrites:
         await self._external_ids.delete_many(
             {"_id": {"$in": gone}, "workspace_id": workspace_id}, session=session
         )
+        told = [
+            events.of_link("deleted", msgspec.structs.replace(link, version=link.version + 1), at)
+            for link, at in removals
+        ]
+        await outbox.write(self._database, workspace_id, told, session)
 
     async def conflicts(
         self, workspace_id: str, links: Sequence[Link]

@@ -190,6 +190,17 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
         ),
         IndexModel([("due_at", ASCENDING)], partialFilterExpression={"state": "PENDING"}, name="due"),
     ),
+    "outbox": (
+        IndexModel(
+            [("at", ASCENDING), ("version", ASCENDING)],
+            partialFilterExpression={"pending": True},
+            name="pending",
+        ),
+        IndexModel([("workspace_id", ASCENDING), ("last", ASCENDING)], name="by_workspace"),
+        IndexModel([("expires_at", ASCENDING)], expireAfterSeconds=0, name="by_expiry"),
+    ),
+    "event_heads": (),
+    "leases": (),
     "reward_seats": (IndexModel([("workspace_id", ASCENDING)], name="by_workspace"),),
     "mails": (
         IndexModel([("due_at", ASCENDING)], partialFilterExpression={"state": "PENDING"}, name="due"),

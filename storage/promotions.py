@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from pymongo.errors import DuplicateKeyError
 
+from domain import events
 from domain.paging import Page, Window
 from domain.promotions import Conflict, Promotion
-from storage import codec, listings
+from storage import codec, listings, outbox, versions
 from storage.mongo import Database, Document, answering
 
 
@@ -19,8 +20,8 @@ class MongoPromotions:
     async def add(self, workspace_id: str, promotion: Promotion) -> Conflict | None:
         """Keep a new promotion; None when it is done."""
         try:
-            with answering():
-                await self._promotions.insert_one(_document(workspace_id, promotion))
+            told = events.of_named("created", "promotion", promotion, promotion.created_at)
+            await outbox.insert(self._promotions, workspace_id, promotion, told, **_folded(promotion))
         except DuplicateKeyError:
             # A repeated call meets what it stored itself before its answer was lost.
             return None if await self.by_ids(workspace_id, [promotion.id]) else Conflict.UID
@@ -56,17 +57,11 @@ class MongoPromotions:
 
     async def update(self, workspace_id: str, old: Promotion, new: Promotion) -> Conflict | None:
         """Replace `old` by `new`, if it is still what is kept; None when it is done."""
-        if new == old:
-            return None
-        seen = {"_id": old.id, "workspace_id": workspace_id, "version": old.version}
-        with answering():
-            found = await self._promotions.replace_one(seen, _document(workspace_id, new))
-        return None if found.matched_count else Conflict.STALE
+        replaced = await versions.replace(
+            self._promotions, workspace_id, old, new, None, kind="promotion", **_folded(new)
+        )
+        return None if replaced else Conflict.STALE
 
 
-def _document(workspace_id: str, promotion: Promotion) -> Document:
-    return {
-        **codec.to_document(promotion),
-        "workspace_id": workspace_id,
-        "uid_folded": promotion.uid.casefold(),
-    }
+def _folded(promotion: Promotion) -> Document:
+    return {"uid_folded": promotion.uid.casefold()}

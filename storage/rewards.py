@@ -7,10 +7,10 @@ from typing import Final
 from pymongo import InsertOne, ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from domain import earnings
+from domain import earnings, events
 from domain.paging import Page, Window
 from domain.rewards import Reward, RewardFilter, RewardState
-from storage import codec, listings
+from storage import codec, listings, outbox
 from storage.link_writes import Stale
 from storage.mongo import Database, Document, answering, transaction
 
@@ -56,6 +56,8 @@ class MongoRewards:
 
         async def work(session: AsyncClientSession) -> None:
             await change(self._database, workspace_id, changes, session)
+            told = [events.of_reward(*pair) for pair in changes]
+            await outbox.write(self._database, workspace_id, told, session)
 
         try:
             await transaction(self._database, work)
@@ -80,8 +82,8 @@ class MongoRewards:
 
 async def add(
     database: Database, rewards: Sequence[Reward], limit: int | None, session: AsyncClientSession
-) -> None:
-    """Keep new rewards within a transaction; of those that a limit counts, no more than it allows."""
+) -> list[Reward]:
+    """Keep new rewards within a transaction, of those that a limit counts no more than it allows; as kept."""
     kept = [
         reward if limit is None or not reward.counted else await _seated(database, reward, limit, session)
         for reward in rewards
@@ -89,6 +91,7 @@ async def add(
     if kept:
         writes = [InsertOne(codec.to_document(reward)) for reward in kept]
         await database["rewards"].bulk_write(writes, session=session)
+    return kept
 
 
 async def change(

@@ -7,10 +7,11 @@ from pymongo import ReplaceOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from domain import events
 from domain.participants import Participant
 from domain.referrals import Referral
 from domain.signups import Known, Signup
-from storage import codec, mails
+from storage import codec, mails, outbox
 from storage.link_writes import LinkWrites, Stale, is_duplicate
 from storage.mongo import Database, Document, answering, insert, transaction
 
@@ -68,6 +69,7 @@ class MongoSignups:
 
     async def _write(self, workspace_id: str, signups: Sequence[Signup], session: AsyncClientSession) -> None:
         await self._write_participants(workspace_id, signups, session)
+        await self._tell(workspace_id, signups, session)
         made = [each.referral for each in signups if each.referral is not None]
         if made:
             await insert(self._database, "referrals", _documents(workspace_id, made), session)
@@ -83,6 +85,13 @@ class MongoSignups:
                 for old, new in changed
             ]
             await self._referrals.bulk_write(writes, session=session)
+
+    async def _tell(self, workspace_id: str, signups: Sequence[Signup], session: AsyncClientSession) -> None:
+        told = [events.of_participant(each.seen, each.participant) for each in signups]
+        told += [
+            events.of_referral(each.referral, each.link) for each in signups if each.referral is not None
+        ]
+        await outbox.write(self._database, workspace_id, told, session)
 
     async def _write_participants(
         self, workspace_id: str, signups: Sequence[Signup], session: AsyncClientSession

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
+from pymongo.errors import DuplicateKeyError
+
+from domain import events
 from domain.jobs import Job
 from domain.paging import Page, Window
 from domain.templates import Template
-from storage import codec, listings, versions
+from storage import codec, listings, outbox, versions
 from storage.mongo import Database, answering
 
 
@@ -17,11 +20,11 @@ class MongoTemplates:
 
     async def add(self, workspace_id: str, template: Template) -> None:
         """Keep a new template; a repeated call meets what it stored itself, and leaves it."""
-        fields = {**codec.to_document(template), "workspace_id": workspace_id}
-        with answering():
-            await self._templates.update_one(
-                {"_id": fields.pop("_id")}, {"$setOnInsert": fields}, upsert=True
-            )
+        told = events.of_named("created", "template", template, template.created_at)
+        try:
+            await outbox.insert(self._templates, workspace_id, template, told)
+        except DuplicateKeyError:
+            return  # by the first call
 
     async def by_ids(self, workspace_id: str, template_ids: Sequence[str]) -> dict[str, Template]:
         """Those that exist, by id."""
@@ -45,4 +48,4 @@ class MongoTemplates:
 
     async def update(self, workspace_id: str, old: Template, new: Template, job: Job | None) -> bool:
         """Replace `old` by `new`, and keep `job` with it; False: `old` is not what is kept any more."""
-        return await versions.replace(self._templates, workspace_id, old, new, job)
+        return await versions.replace(self._templates, workspace_id, old, new, job, kind="template")

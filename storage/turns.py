@@ -15,13 +15,13 @@ from pymongo import ReturnDocument
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from domain import jobs
+from domain import events, jobs
 from domain.chunks import Chunk, Conflicting, Moved
 from domain.errors import UserError, UserErrorCode
 from domain.instants import Clock
 from domain.jobs import Job, JobState, RowResult
 from domain.links import Conflict
-from storage import codec, job_results, mongo
+from storage import codec, job_results, mongo, outbox
 from storage.link_writes import LinkWrites, Stale, is_duplicate
 from storage.mongo import Database, Document
 
@@ -96,6 +96,9 @@ class MongoTurns:
         async def work(session: AsyncClientSession) -> None:
             await self._advance(job, after, session)
             await self._write(job.workspace_id, chunk, session)
+            if after.finished_at is not None:
+                told = events.of_job(job, after.state, after.finished_at)
+                await outbox.write(self._database, job.workspace_id, [told], session)
             if settled or chunk.output:
                 document = job_results.document(job, settled, chunk.output, self._clock())
                 await self._results.insert_one(document, session=session)
@@ -118,11 +121,15 @@ class MongoTurns:
             "errors": [codec.to_document(error) for error in errors],
             **_finish(self._clock()),
         }
-        with mongo.answering():
-            await self._jobs.update_one(
-                {"_id": job.id, "workspace_id": job.workspace_id, "step": job.step, "open": True},
-                {"$set": failed, "$unset": {"open": "", "lease": ""}},
-            )
+        here = {"_id": job.id, "workspace_id": job.workspace_id, "step": job.step, "open": True}
+        told = events.of_job(job, JobState.FAILED, failed["finished_at"])
+
+        async def work(session: AsyncClientSession) -> None:
+            end = {"$set": failed, "$unset": {"open": "", "lease": ""}}
+            if (await self._jobs.update_one(here, end, session=session)).matched_count:
+                await outbox.write(self._database, job.workspace_id, [told], session)
+
+        await mongo.transaction(self._database, work)
 
     async def _next(self) -> Document | None:
         """Of all workspaces with a free job that which was served least recently, there the job that was."""

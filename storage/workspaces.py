@@ -1,19 +1,23 @@
 """Workspaces in MongoDB: collection `workspaces`."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from pymongo import ReturnDocument
+from pymongo.asynchronous.client_session import AsyncClientSession
 
+from domain.events import Told
 from domain.workspaces import Workspace
-from storage import codec
-from storage.mongo import Database, answering
+from storage import codec, outbox
+from storage.mongo import Database, Document, answering, transaction
 
 
 class MongoWorkspaces:
     """The store of workspaces; see domain.workspaces.Workspaces for what each method promises."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._workspaces = database["workspaces"]
 
     async def by_id(self, workspace_id: str) -> Workspace | None:
@@ -42,12 +46,22 @@ class MongoWorkspaces:
             await self._workspaces.update_one({"_id": workspace_id}, {"$setOnInsert": fields}, upsert=True)
         return await self.by_id(workspace_id) or workspace
 
-    async def update(self, workspace_id: str, values: Mapping[str, Any]) -> Workspace | None:
+    async def update(self, workspace_id: str, values: Mapping[str, Any], at: datetime) -> Workspace | None:
         """Set fields of a workspace and leave the others as they are; None: it is gone."""
-        with answering():
+        told = Told("workspace.updated", workspace_id, 0, at, {"fields": sorted(values)})
+
+        async def work(session: AsyncClientSession) -> Document | None:
             document = await self._workspaces.find_one_and_update(
-                {"_id": workspace_id}, {"$set": dict(values)}, return_document=ReturnDocument.AFTER
+                {"_id": workspace_id},
+                {"$set": dict(values)},
+                return_document=ReturnDocument.AFTER,
+                session=session,
             )
+            if document is not None:
+                await outbox.write(self._database, workspace_id, [told], session)
+            return document
+
+        document = await transaction(self._database, work)
         return codec.to_value(document, Workspace) if document else None
 
     async def limited(self, after: str, limit: int) -> list[Workspace]:

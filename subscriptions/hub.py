@@ -5,12 +5,10 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
-from domain.click_filters import ClickFilter
-from domain.clicks import Click, ClicksCommitted
 from domain.errors import Unavailable
-from domain.feeds import Feeds, Heads, News
+from domain.feeds import Committed, Feeds, Heads, Item, News, Wanted
 from subscriptions.subscribers import Subscriber
 from subscriptions.wants import Wants
 
@@ -21,7 +19,7 @@ COURTESY_SECONDS: Final = 0.1
 """How long the next piece of news waits for full readers: a backlog comes at their pace, and who is slower
 than this lags soon and holds nobody up any more."""
 _PAGE: Final = 100
-"""Clicks that are read at once, as many as one message of news has."""
+"""Items that are read at once, as many as one message of news has."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,13 +40,13 @@ class Counts:
 
 
 class Listener(Protocol):
-    """Somebody who hears every click of a workspace, in the order of each slot."""
+    """Somebody who hears every item of a workspace, in the order of each slot."""
 
     room: asyncio.Event
     """Not set: so much waits here that the next piece of news may wait a little."""
 
-    def offer(self, slot: int, clicks: Sequence[Click]) -> None:
-        """Take the next clicks of a slot; must not take long."""
+    def offer(self, slot: int, items: Sequence[Any], /) -> None:
+        """Take the next items of a slot; must not take long."""
         ...
 
 
@@ -59,7 +57,7 @@ class _Feed:
         self.listeners: set[Listener] = set()
         self.wants = Wants()
         self.viewers = 0
-        self.inbox: asyncio.Queue[ClicksCommitted | Heads] = asyncio.Queue(WAITING_MESSAGES)
+        self.inbox: asyncio.Queue[Committed | Heads] = asyncio.Queue(WAITING_MESSAGES)
         self.starting = asyncio.Lock()
         self.work: asyncio.Task[None] | None = None
         self._workspace_id = workspace_id
@@ -76,7 +74,7 @@ class _Feed:
                 self.seen = await self._feeds.heads(self._workspace_id)
                 self.work = asyncio.create_task(self._run(), name=f"feed {self._workspace_id}")
 
-    def put(self, item: ClicksCommitted | Heads) -> None:
+    def put(self, item: Committed | Heads) -> None:
         """Hand news to the feed; what does not fit is a hole, which the next heads show."""
         if not self.inbox.full():
             self.inbox.put_nowait(item)
@@ -91,22 +89,22 @@ class _Feed:
         while not self._has_ended:  # a driver may drop the cancellation, see app.tasks.end
             item = await self.inbox.get()
             try:
-                if isinstance(item, ClicksCommitted):
-                    await self._hear(item)
-                else:
+                if isinstance(item, dict):
                     await self._catch_up(item)
+                else:
+                    await self._hear(item)
             except Unavailable as error:
                 _log.warning("a hole in a feed waits until MongoDB is back: %s", error)
             except Exception:  # noqa: BLE001 - the rim: heads show what is missing
                 _log.exception("news could not be taken in")
 
-    async def _hear(self, news: ClicksCommitted) -> None:
+    async def _hear(self, news: Committed) -> None:
         seen = self.seen.get(news.slot, 0)
         if news.first > seen + 1:
             await self._fill(news.slot, news.first - 1)
             seen = news.first - 1
         if news.last > seen:
-            await self._deliver(news.slot, news.clicks[seen + 1 - news.first :])
+            await self._deliver(news.slot, news.items[seen + 1 - news.first :])
 
     async def _catch_up(self, heads: Heads) -> None:
         for slot, head in heads.items():
@@ -116,17 +114,17 @@ class _Feed:
     async def _fill(self, slot: int, upto: int) -> None:
         self._counts.holes += 1
         while (after := self.seen.get(slot, 0)) < upto:
-            clicks = await self._feeds.stretch(self._workspace_id, slot, after=after, upto=upto, limit=_PAGE)
-            if not clicks:
+            items = await self._feeds.stretch(self._workspace_id, slot, after=after, upto=upto, limit=_PAGE)
+            if not items:
                 self.seen[slot] = upto
                 return
-            await self._deliver(slot, clicks)
+            await self._deliver(slot, items)
 
-    async def _deliver(self, slot: int, clicks: Sequence[Click]) -> None:
-        offered = self.wants.offer(clicks)
+    async def _deliver(self, slot: int, items: Sequence[Item]) -> None:
+        offered = self.wants.offer(items)
         for listener in self.listeners:
-            listener.offer(slot, clicks)
-        self.seen[slot] = clicks[-1].seq
+            listener.offer(slot, items)
+        self.seen[slot] = items[-1].seq
         rooms = [each.room for each in offered] + [each.room for each in self.listeners]
         full = [room.wait() for room in rooms if not room.is_set()]
         if full:
@@ -163,7 +161,7 @@ class Hub:
                 _log.warning("feeds cannot be compared with the ledger: %s", error)
 
     @asynccontextmanager
-    async def subscribed(self, workspace_id: str, wanted: ClickFilter) -> AsyncIterator[Subscriber]:
+    async def subscribed(self, workspace_id: str, wanted: Wanted) -> AsyncIterator[Subscriber]:
         """A subscriber that gets every wanted click committed from now on; raises Unavailable."""
         subscriber = Subscriber(wanted)
         async with self._viewing(workspace_id) as feed:
@@ -207,7 +205,7 @@ class Hub:
         feed.end()
         await self._news.unwatch(workspace_id)
 
-    def _hear(self, workspace_id: str, news: ClicksCommitted) -> None:
+    def _hear(self, workspace_id: str, news: Committed) -> None:
         feed = self._viewed.get(workspace_id)
         if feed is not None:
             feed.put(news)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final, Protocol, Self
 
-from domain.feeds import CLICKS_PER_BATCH, Batch
+from domain.feeds import ITEMS_PER_BATCH, Batch
 from subscriptions.hub import Counts
 from subscriptions.readers import Reader
 
@@ -19,7 +19,7 @@ class Part(Protocol):
 
     @property
     def size(self) -> int:
-        """How many clicks it holds."""
+        """How many clicks or events it holds."""
 
 
 class Live:
@@ -57,13 +57,13 @@ class Live:
         """Go to where `leader` stands: what is lacking till there, or None where they cannot meet yet."""
         own, its = self.reader.live, leader.reader.live
         self.lacking = len(own) - len(its)
-        if not 0 <= self.lacking <= CLICKS_PER_BATCH or not leader.reader.steady:
+        if not 0 <= self.lacking <= ITEMS_PER_BATCH or not leader.reader.steady:
             return None
         if not its.goes_on() or not own.goes_on(behind=self.lacking):
             return None
         # Up to what waits for the leader, and not a number of new clicks: some may be known from the ledger.
-        clicks = own.take(self.lacking, leave=len(its))
-        return [self._shown(self.reader.batch(clicks))] if clicks else []
+        items = own.take(self.lacking, leave=len(its))
+        return [self._shown(self.reader.batch(items))] if items else []
 
     def lagging(self, missed: int, cursor: str | None = None) -> Any:
         """The last part for who was too slow: how many clicks it missed, and the cursor to go on from."""

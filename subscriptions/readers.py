@@ -1,17 +1,15 @@
-"""A reader's way through a feed: what it missed since its cursor from the ledger, each click exactly once."""
+"""A reader's way through a feed: what it missed since its cursor from the ledger, each item exactly once."""
 
 import asyncio
 import heapq
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from domain import cursors
-from domain.click_filters import ClickFilter
-from domain.clicks import Click
 from domain.cursors import Place, Secret
-from domain.feeds import CLICKS_PER_BATCH, Batch, Feeds, Gap, GapReason, Heads
+from domain.feeds import ITEMS_PER_BATCH, Batch, Feeds, Gap, GapReason, Heads, Item, Wanted
 from subscriptions.subscribers import Subscriber
 
 _PAGE: Final = 500
@@ -23,21 +21,23 @@ class Reader:
     """One reader: where it stands, and how to get it to where the feed is live.
 
     Args:
+        name: what cursors belong to.
         steady: whether what waits live follows on where the reader stands.
     """
 
     workspace_id: str
+    name: str
     secret: Secret
-    wanted: ClickFilter
+    wanted: Wanted
     feeds: Feeds
     live: Subscriber
     steady: bool = False
     _begun: bool = field(default=False)
 
-    def batch(self, clicks: tuple[Click, ...] = (), gap: Gap | None = None) -> Batch:
-        """The frame of `clicks`, with the cursor of where the reader stands then."""
+    def batch(self, items: tuple[Any, ...] = (), gap: Gap | None = None) -> Batch:
+        """The frame of `items`, with the cursor of where the reader stands then."""
         self._begun = True
-        return Batch(clicks=clicks, cursor=self._cursor(), gap=gap)
+        return Batch(items=items, cursor=self._cursor(), gap=gap)
 
     def lag(self, missed: int, resume_from: str | None = None) -> Batch:
         """What to tell a reader that was too slow; without `resume_from` it goes on from where it stands."""
@@ -117,45 +117,45 @@ class Reader:
         return missed
 
     async def _missed(self, heads: Heads) -> AsyncGenerator[Batch, None]:
-        """Wanted clicks up to `heads`, by time over all slots, and in commit order within each."""
-        waiting: list[Click] = []
-        async with aclosing(_merged([self._slot(slot, head) for slot, head in heads.items()])) as clicks:
-            async for click in clicks:
-                self.live.place[click.slot] = click.seq
-                if self.wanted.matches(click):
-                    waiting.append(click)
-                if len(waiting) == CLICKS_PER_BATCH:
+        """Wanted items up to `heads`, by time over all slots, and in commit order within each."""
+        waiting: list[Item] = []
+        async with aclosing(_merged([self._slot(slot, head) for slot, head in heads.items()])) as items:
+            async for item in items:
+                self.live.place[item.slot] = item.seq
+                if self.wanted.matches(item):
+                    waiting.append(item)
+                if len(waiting) == ITEMS_PER_BATCH:
                     yield self.batch(tuple(waiting))
                     waiting.clear()
         if waiting:
             yield self.batch(tuple(waiting))
 
-    async def _slot(self, slot: int, head: int) -> AsyncGenerator[Click, None]:
+    async def _slot(self, slot: int, head: int) -> AsyncGenerator[Item, None]:
         after = self.live.place.get(slot, 0)
         while after < head:
             page = await self.feeds.stretch(self.workspace_id, slot, after=after, upto=head, limit=_PAGE)
             if not page:
                 return
-            for click in page:
-                yield click
+            for item in page:
+                yield item
             after = page[-1].seq
 
     def _cursor(self) -> str:
-        return cursors.written(self.secret, self.workspace_id, self.live.place)
+        return cursors.written(self.secret, self.name, self.live.place)
 
 
-async def _merged(sources: list[AsyncGenerator[Click, None]]) -> AsyncGenerator[Click, None]:
-    """The clicks of every source by id, which is by time; each source keeps its own order."""
-    waiting: list[tuple[str, int, Click]] = []
+async def _merged(sources: list[AsyncGenerator[Item, None]]) -> AsyncGenerator[Item, None]:
+    """The items of every source by id, which is by time; each source keeps its own order."""
+    waiting: list[tuple[str, int, Item]] = []
     for number, source in enumerate(sources):
         await _push(waiting, number, source)
     while waiting:
-        _, number, click = heapq.heappop(waiting)
-        yield click
+        _, number, item = heapq.heappop(waiting)
+        yield item
         await _push(waiting, number, sources[number])
 
 
-async def _push(waiting: list[tuple[str, int, Click]], number: int, source: AsyncIterator[Click]) -> None:
-    click = await anext(source, None)
-    if click is not None:
-        heapq.heappush(waiting, (click.id, number, click))
+async def _push(waiting: list[tuple[str, int, Item]], number: int, source: AsyncIterator[Item]) -> None:
+    item = await anext(source, None)
+    if item is not None:
+        heapq.heappush(waiting, (item.id, number, item))

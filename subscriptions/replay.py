@@ -1,4 +1,4 @@
-"""The feeds that this process follows: from a cursor to what is live, then every click as it is committed."""
+"""The feeds that this process follows: from a cursor to what is live, then everything as it is committed."""
 
 import asyncio
 import time
@@ -7,9 +7,8 @@ from contextlib import aclosing, suppress
 from typing import Final
 
 from domain import cursors
-from domain.click_filters import ClickFilter
 from domain.errors import Lagged
-from domain.feeds import CLICKS_PER_BATCH, Batch, Feeds
+from domain.feeds import ITEMS_PER_BATCH, Batch, Feeds, Wanted
 from subscriptions.hub import Hub
 from subscriptions.live import TOO_SLOW, Live
 from subscriptions.readers import Reader
@@ -21,24 +20,28 @@ QUIET_SECONDS: Final = 30.0
 """A quiet feed tells its cursor anew so often."""
 
 
-class ClickFeeds:
+class LiveFeeds:
     """Follows the feeds of one process.
 
     Args:
         feeds: the ledger.
         hub: what is live.
         quiet_seconds: see QUIET_SECONDS.
+        kind: keeps cursors of these feeds apart from others'.
     """
 
-    def __init__(self, feeds: Feeds, hub: Hub, *, quiet_seconds: float = QUIET_SECONDS) -> None:
+    def __init__(
+        self, feeds: Feeds, hub: Hub, *, quiet_seconds: float = QUIET_SECONDS, kind: str = ""
+    ) -> None:
         self.hub = hub
         self._feeds = feeds
         self._quiet_seconds = quiet_seconds
+        self._kind = kind
 
     async def follow(
-        self, workspace_id: str, wanted: ClickFilter, after: str | None
+        self, workspace_id: str, wanted: Wanted, after: str | None
     ) -> AsyncGenerator[Batch, None]:
-        """See domain.feeds.ClickFeed."""
+        """See domain.feeds.LiveFeed."""
         async with aclosing(self.shared(workspace_id, wanted, after)) as batches:
             async for batch in batches:
                 if isinstance(batch, Live):
@@ -47,7 +50,7 @@ class ClickFeeds:
                     yield batch
 
     async def shared(
-        self, workspace_id: str, wanted: ClickFilter, after: str | None
+        self, workspace_id: str, wanted: Wanted, after: str | None
     ) -> AsyncGenerator[Batch | Live, None]:
         """The same for a reader that may join others: `Live` stands where it has caught up.
 
@@ -55,9 +58,10 @@ class ClickFeeds:
         the ledger, or above them and delivered live.
         """
         secret = await self._feeds.secret()
-        start = None if after is None else cursors.read(secret, workspace_id, after)
+        name = workspace_id + self._kind
+        start = None if after is None else cursors.read(secret, name, after)
         async with self.hub.subscribed(workspace_id, wanted) as waiting:
-            reader = Reader(workspace_id, secret, wanted, self._feeds, waiting)
+            reader = Reader(workspace_id, name, secret, wanted, self._feeds, waiting)
             live = Live(reader, self.hub.counts)
             async with aclosing(reader.begin(start)) as batches:
                 async for batch in batches:
@@ -79,9 +83,9 @@ class ClickFeeds:
                 async for batch in batches:
                     yield batch
         elif live.lacking > 0:
-            clicks = reader.live.take(min(live.lacking, CLICKS_PER_BATCH))
-            if clicks:
-                yield reader.batch(clicks)
+            items = reader.live.take(min(live.lacking, ITEMS_PER_BATCH))
+            if items:
+                yield reader.batch(items)
         else:
             await asyncio.sleep(PACE_SECONDS)  # the leader takes what it has in this time
 
@@ -101,10 +105,10 @@ class ClickFeeds:
             if waiting.missed:
                 yield live.lagging(waiting.missed)
                 raise Lagged(TOO_SLOW)
-            clicks = waiting.take(CLICKS_PER_BATCH)
+            items = waiting.take(ITEMS_PER_BATCH)
             last = time.monotonic()
-            if clicks:
-                yield reader.batch(clicks)
+            if items:
+                yield reader.batch(items)
 
     async def _news(self, waiting: Subscriber) -> bool:
         try:

@@ -1,30 +1,25 @@
-"""What waits for one reader of a feed: clicks that it wants, within bounds, and how far the feed has got."""
+"""What waits for one reader of a feed: items that it wants, within bounds, and how far the feed has got."""
 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from sys import getsizeof
-from typing import Final
+from typing import Any, Final
 
-from domain.click_filters import ClickFilter
-from domain.clicks import Click
-from domain.feeds import CLICKS_PER_BATCH, Heads
+from domain.feeds import ITEMS_PER_BATCH, Heads, Item, Wanted
 
 WAITING_BYTES: Final = 768 * 1024
 """What may wait for a subscriber, with the batch on its way below 1 MiB: about 400 ordinary clicks."""
-CLICK_BYTES: Final = 1_200
-"""A click's fixed part: the struct, its ids and its short texts, measured with tracemalloc."""
 
 
 class Subscriber:
-    """What waits for one reader: clicks that it wants, and how far the feed has got.
+    """What waits for one reader: items that it wants, and how far the feed has got.
 
     Args:
-        wanted: which clicks it wants.
+        wanted: which items it wants.
     """
 
-    def __init__(self, wanted: ClickFilter) -> None:
+    def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         self.missed = 0
         self.place: Heads = {}
@@ -35,26 +30,26 @@ class Subscriber:
         """Set: a whole batch waits, or more than may."""
         self.room = asyncio.Event()
         self.room.set()
-        self._waiting: deque[tuple[Click, int]] = deque()
+        self._waiting: deque[tuple[Item, int]] = deque()
         self._waiting_bytes = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def offer(self, clicks: Sequence[Click]) -> None:
-        """Take the next wanted clicks; where there is no room, forget all and count what is missed.
+    def offer(self, items: Sequence[Item]) -> None:
+        """Take the next wanted items; where there is no room, forget all and count what is missed.
 
         A reader for whom nothing waits is not slow, so what comes then is taken however large it is.
         """
-        sized = [(click, bytes_of(click)) for click in clicks]
+        sized = [(item, item.size_bytes) for item in items]
         self._waiting_bytes += sum(size for _, size in sized)
         if self.missed or (self._waiting and self._waiting_bytes > WAITING_BYTES):
-            self.missed += len(self._waiting) + len(clicks)
+            self.missed += len(self._waiting) + len(items)
             self._clear()
             self.plenty.set()
         else:
             self._waiting.extend(sized)
-            if len(self._waiting) >= CLICKS_PER_BATCH:
+            if len(self._waiting) >= ITEMS_PER_BATCH:
                 self.plenty.set()
             if self._waiting_bytes > WAITING_BYTES / 2:
                 self.room.clear()
@@ -72,23 +67,23 @@ class Subscriber:
         self.plenty.clear()
         self.missed = 0
 
-    def take(self, limit: int, *, leave: int = 0) -> tuple[Click, ...]:
-        """The next clicks; `place` moves on behind them, or to the feed's end when nothing more waits.
+    def take(self, limit: int, *, leave: int = 0) -> tuple[Any, ...]:
+        """The next items; `place` moves on behind them, or to the feed's end when nothing more waits.
 
         Args:
             limit: how many at most; what is known already is passed over and not counted.
             leave: how many of those that wait are not touched.
         """
-        taken: list[Click] = []
+        taken: list[Item] = []
         while len(self._waiting) > leave and len(taken) < limit:
-            click, size = self._waiting.popleft()
+            item, size = self._waiting.popleft()
             self._waiting_bytes -= size
-            if _is_new(click, self.place):
-                self.place[click.slot] = click.seq
-                taken.append(click)
+            if _is_new(item, self.place):
+                self.place[item.slot] = item.seq
+                taken.append(item)
         if self._waiting_bytes <= WAITING_BYTES / 2:
             self.room.set()
-        if len(self._waiting) < CLICKS_PER_BATCH:
+        if len(self._waiting) < ITEMS_PER_BATCH:
             self.plenty.clear()
         if not self._waiting:
             self.news.clear()
@@ -98,10 +93,10 @@ class Subscriber:
         return tuple(taken)
 
     def goes_on(self, behind: int = 0) -> bool:
-        """Whether what waits, but for the next `behind` clicks, and what is yet to be offered is all new."""
+        """Whether what waits, but for the next `behind` items, and what is yet to be offered is all new."""
         if self.missed or any(seq > self.seen.get(slot, 0) for slot, seq in self.place.items()):
             return False
-        return all(_is_new(click, self.place) for click, _ in islice(self._waiting, behind, None))
+        return all(_is_new(item, self.place) for item, _ in islice(self._waiting, behind, None))
 
     def _clear(self) -> None:
         self._waiting.clear()
@@ -109,21 +104,5 @@ class Subscriber:
         self.room.set()
 
 
-def _is_new(click: Click, place: Heads) -> bool:
-    return click.seq > place.get(click.slot, 0)
-
-
-def bytes_of(click: Click) -> int:
-    """What a click takes in memory at most: its texts of any length as they are, all else by CLICK_BYTES."""
-    utm = click.utm
-    texts = (
-        click.final_destination,
-        click.referrer,
-        utm.source,
-        utm.medium,
-        utm.campaign,
-        utm.term,
-        utm.content,
-    )
-    named = sum(getsizeof(name) + getsizeof(value) for name, value in click.attributes)
-    return CLICK_BYTES + sum(map(getsizeof, texts)) + sum(map(getsizeof, click.tags)) + named
+def _is_new(item: Item, place: Heads) -> bool:
+    return item.seq > place.get(item.slot, 0)

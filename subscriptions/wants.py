@@ -1,10 +1,9 @@
-"""Who wants which clicks of one feed: filters are asked once for all who share them, and links looked up."""
+"""Who wants which items of one feed: filters are asked once for all who share them, and links looked up."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
-from domain.click_filters import ClickFilter
-from domain.clicks import Click
+from domain.feeds import Item, Wanted
 from subscriptions.subscribers import Subscriber
 
 
@@ -12,9 +11,9 @@ class Wants:
     """The subscribers of one feed by what they want; those of certain links cost nothing for other links."""
 
     def __init__(self) -> None:
-        self._subscribers: dict[ClickFilter, set[Subscriber]] = {}
-        self._of_any_link: dict[ClickFilter, None] = {}
-        self._of_links: defaultdict[str, dict[ClickFilter, None]] = defaultdict(dict)
+        self._subscribers: dict[Wanted, set[Subscriber]] = {}
+        self._of_any_link: dict[Wanted, None] = {}
+        self._of_links: defaultdict[str, dict[Wanted, None]] = defaultdict(dict)
 
     def __len__(self) -> int:
         return sum(map(len, self._subscribers.values()))
@@ -42,18 +41,18 @@ class Wants:
             if not self._of_links[link_id]:
                 del self._of_links[link_id]
 
-    def offer(self, clicks: Sequence[Click]) -> list[Subscriber]:
-        """Offer the next clicks of one slot to whoever wants some of them; gives those."""
-        found: dict[ClickFilter, list[Click]] = {}
+    def offer(self, items: Sequence[Item]) -> list[Subscriber]:
+        """Offer the next items of one slot to whoever wants some of them; gives those."""
+        found: dict[Wanted, list[Item]] = {}
         for wanted in self._of_any_link:
-            matching = [click for click in clicks if wanted.matches(click)]
+            matching = [item for item in items if wanted.matches(item)]
             if matching:
                 found[wanted] = matching
         if self._of_links:
-            for click in clicks:
-                for wanted in self._of_links.get(click.link_id or "", ()):
-                    if wanted.matches(click):
-                        found.setdefault(wanted, []).append(click)
+            for item in items:
+                for wanted in self._of_links.get(item.link_id or "", ()):
+                    if wanted.matches(item):
+                        found.setdefault(wanted, []).append(item)
         offered = []
         for wanted, matching in found.items():
             for subscriber in self._subscribers[wanted]:

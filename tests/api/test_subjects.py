@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,13 @@ import pytest
 from bson.raw_bson import RawBSONDocument
 
 from app import api as apis
+from app import services
 from app.mailing import Writing
-from app.services import Services
+from app.settings import Settings
 from delivery import mails
 from delivery.mails import Sender
-from delivery.postboxes import Spool
 from domain.access import Scope
+from storage import mongo
 from storage.mails import MongoMails
 from tests.api.conftest import Api, workspace
 from tests.api.conversions import clicked, converted, euros
@@ -44,12 +44,14 @@ def ana() -> str:
 
 
 @pytest.fixture
-async def people(opened: Services, tmp_path: Path) -> Api:
-    """A workspace whose letters lie in a folder of its own."""
-    settings = msgspec.structs.replace(opened.settings, data_dir=tmp_path)
-    return await workspace(
-        replace(opened, settings=settings, letters=Spool(settings.mails_dir, "x@y.example"))
-    )
+async def people(settings: Settings, tmp_path: Path) -> AsyncIterator[Api]:
+    """A workspace in a database and a folder of its own: all of it is searched."""
+    name = f"test_{secrets.token_hex(6)}"
+    own = msgspec.structs.replace(settings, data_dir=tmp_path, mongodb_database=name)
+    async with services.open(own, "api") as opened:
+        await mongo.ensure_indexes(opened.database)
+        yield await workspace(opened)
+        await opened.database.client.drop_database(name)
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ async def lived(api: Api, email: str) -> Mapping[str, Any]:
 
 async def stores(api: Api) -> bytes:
     """Every byte of MongoDB's collections, of Redis, and of the folder with journals and letters."""
-    database, found = api.services.database, b""
+    database, found = api.services.database, bytearray()
     raw = database.with_options(
         codec_options=database.codec_options.with_options(document_class=RawBSONDocument)
     )
@@ -98,7 +100,9 @@ async def stores(api: Api) -> bytes:
     async for key in api.services.redis.scan_iter():
         found += key + (await api.services.redis.dump(key) or b"")
     folder = api.services.settings.data_dir
-    return found + b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+    for path in folder.rglob("*"):
+        found += path.read_bytes() if path.is_file() else b""
+    return bytes(found)
 
 
 async def exported(api: Api, site: Site, email: str, *scopes: Scope) -> tuple[int, list[Mapping[str, Any]]]:
@@ -137,7 +141,8 @@ async def test_a_file_of_a_person_needs_the_right_to_read_people(people: Api, si
     assert await exported(people, site, ana, Scope.ANALYTICS_READ) == (404, [])
 
 
-async def test_nobody_is_exported_as_an_empty_file(people: Api, other: Api, site: Site, ana: str) -> None:
+async def test_nobody_is_exported_as_an_empty_file(people: Api, site: Site, ana: str) -> None:
+    other = await workspace(people.services)
     await promoted(other)
     await referred(other, ana)
     assert await exported(people, site, ana, Scope.ADMIN) == (200, [])
@@ -205,7 +210,8 @@ async def test_erasing_and_joining_at_once_leave_one_of_both(people: Api, ana: s
     assert len([each for each in documents if each["email"] == ana]) <= 1
 
 
-async def test_another_workspace_keeps_its_own_participant(people: Api, other: Api, ana: str) -> None:
+async def test_another_workspace_keeps_its_own_participant(people: Api, ana: str) -> None:
+    other = await workspace(people.services)
     for api in (people, other):
         await promoted(api)
         await referred(api, ana)

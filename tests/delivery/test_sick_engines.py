@@ -65,7 +65,7 @@ async def read(opened: Services, seen: Counter[str]) -> None:
             ) as batches:
                 async for batch in batches:
                     assert batch.gap is None
-                    seen.update(click.id for click in batch.clicks)
+                    seen.update(click.id for click in batch.items)
                     cursor = batch.cursor
         except Unavailable:
             await asyncio.sleep(0.1)  # a client's pause before it comes back

@@ -29,8 +29,8 @@ async def opened(settings: Settings, tmp_path: Path) -> AsyncIterator[Services]:
     )
     async with services.open(own, "api") as each:
         await mongo.ensure_indexes(each.database)
-        feed = each.click_feed.hub
-        async with tasks.background(feed.listen, feed.look_after):
+        hub, events = each.click_feed.hub, each.event_feed.hub
+        async with tasks.background(hub.listen, hub.look_after, events.listen, events.look_after):
             yield each
         await each.database.client.drop_database(own.mongodb_database)
 

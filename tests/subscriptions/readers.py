@@ -29,7 +29,7 @@ class Reader:
         """The next frame."""
         async with asyncio.timeout(seconds):
             batch = await anext(self.batches)
-        self.clicks.extend(batch.clicks)
+        self.clicks.extend(batch.items)
         self.cursor = batch.cursor
         return batch
 

@@ -17,7 +17,7 @@ from domain.clicks import Click, ClickKind, ClicksCommitted, Device
 from domain.errors import BadCursor, Lagged
 from domain.feeds import GapReason
 from storage.ledgers import Ledger
-from subscriptions.replay import ClickFeeds
+from subscriptions.replay import LiveFeeds
 from subscriptions.subscribers import Subscriber
 from tests.delivery.workers import entries, new_id, visit
 from tests.subscriptions.readers import WORKSPACE, commit, reading, the_subscriber
@@ -30,10 +30,10 @@ async def test_the_first_frame_comes_at_once_and_a_click_follows(
     await commit(opened, ledger, [visit()])
     async with reading(opened) as reader:
         first = await reader.next()
-        assert first.clicks == ()
+        assert first.items == ()
         (click,) = await commit(opened, ledger, [visit()])
         batch = await reader.next()
-        assert batch.clicks == (click,)
+        assert batch.items == (click,)
         assert batch.gap is None
 
 
@@ -49,7 +49,7 @@ async def test_a_reconnect_gets_exactly_what_it_missed(opened: Services, ledger:
         await reader.until(120)
         assert reader.clicks == missed
         (live,) = await commit(opened, ledger, [visit()])
-        assert (await reader.next()).clicks == (live,)
+        assert (await reader.next()).items == (live,)
 
 
 async def test_a_burst_comes_whole_with_exact_totals(opened: Services, ledger: Ledger) -> None:
@@ -74,7 +74,7 @@ async def test_every_frame_has_a_cursor_to_go_on_from(opened: Services, ledger: 
     for _ in range(3):
         async with reading(opened, cursor) as reader:
             batch = await reader.next()
-            seen += batch.clicks
+            seen += batch.items
             cursor = batch.cursor
     assert seen == clicks
 
@@ -84,7 +84,7 @@ async def test_what_redis_did_not_tell_comes_within_seconds(opened: Services, le
     async with reading(opened) as reader:
         await reader.next()
         (click,) = await commit(opened, ledger, [visit()], tell=False)
-        assert (await reader.next()).clicks == (click,)
+        assert (await reader.next()).items == (click,)
 
 
 async def test_a_hole_is_filled_before_what_comes_behind_it(opened: Services, ledger: Ledger) -> None:
@@ -145,7 +145,7 @@ async def test_a_cursor_of_another_history_is_told(opened: Services, ledger: Led
             assert gap is not None
             assert (gap.reason, gap.resume_from) == (GapReason.EPOCH_CHANGED, reader.cursor)
             (click,) = await commit(opened, ledger, [visit()])
-            assert (await reader.next()).clicks == (click,)
+            assert (await reader.next()).items == (click,)
 
 
 async def test_history_that_is_gone_is_told(opened: Services, ledger: Ledger) -> None:
@@ -223,11 +223,11 @@ async def test_a_large_message_is_no_reason_to_call_a_reader_slow(opened: Servic
 async def test_a_quiet_feed_shows_that_it_lives(opened: Services) -> None:
     """An empty batch with a fresh cursor every 30 s (here: every 0.1 s)."""
     feeds = opened.click_feed._feeds
-    quiet = ClickFeeds(feeds, opened.click_feed.hub, quiet_seconds=0.1)
+    quiet = LiveFeeds(feeds, opened.click_feed.hub, quiet_seconds=0.1)
     batches = quiet.follow(WORKSPACE, ClickFilter(), None)
     async with asyncio.timeout(30):
         found = [await anext(batches) for _ in range(3)]
-    assert [batch.clicks for batch in found] == [(), (), ()]
+    assert [batch.items for batch in found] == [(), (), ()]
     await batches.aclose()
 
 
@@ -251,15 +251,15 @@ async def test_only_wanted_clicks_come_and_the_cursor_moves_on(opened: Services,
     clicks = await commit(opened, ledger, records)
     for each in wanted[:-1]:
         async with reading(opened, start, each) as reader:
-            assert (await reader.next()).clicks == (clicks[1],)
+            assert (await reader.next()).items == (clicks[1],)
     async with reading(opened, start, wanted[-1]) as reader:
         batch = await reader.next()
-        assert batch.clicks == ()
+        assert batch.items == ()
         assert batch.cursor != start
     async with reading(opened, None, wanted[0]) as reader:
         await reader.next()
         clicks = await commit(opened, ledger, records)
-        assert (await reader.next()).clicks == (clicks[1],)
+        assert (await reader.next()).items == (clicks[1],)
 
 
 async def test_a_clock_that_steps_back_keeps_the_feed_going(opened: Services, ledger: Ledger) -> None:
@@ -318,7 +318,7 @@ async def test_a_feed_ends_with_its_last_reader(only_news: None, opened: Service
     async with reading(opened) as reader:
         await reader.next()
         (click,) = await commit(opened, ledger, [visit()])
-        assert (await reader.next()).clicks == (click,)
+        assert (await reader.next()).items == (click,)
 
 
 async def cursor_secret(opened: Services) -> cursors.Secret:

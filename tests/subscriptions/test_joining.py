@@ -21,7 +21,9 @@ def test_who_joins_takes_nothing_that_the_group_is_yet_to_send() -> None:
     clicks = [msgspec.structs.replace(each.click, slot=0, seq=seq) for seq, each in enumerate(told, start=1)]
     secret = Secret(id="feeds", key=b"k" * 32, epoch="e")
     leader, reader = (
-        Reader(WORKSPACE, secret, EVERY_CLICK, cast(Any, None), Subscriber(EVERY_CLICK), steady=True)
+        Reader(
+            WORKSPACE, WORKSPACE, secret, EVERY_CLICK, cast(Any, None), Subscriber(EVERY_CLICK), steady=True
+        )
         for _ in range(2)
     )
     for each in (leader, reader):
@@ -30,5 +32,5 @@ def test_who_joins_takes_nothing_that_the_group_is_yet_to_send() -> None:
     assert leader.live.take(2) == tuple(clicks[:2])
     reader.live.place = {0: 1}  # where the ledger's replay has left it
     (lacking,) = Live(reader, Counts()).join(Live(leader, Counts())) or []
-    assert cast(Batch, lacking).clicks == (clicks[1],)
+    assert cast(Batch, lacking).items == (clicks[1],)
     assert (len(reader.live), reader.live.place) == (1, leader.live.place)
