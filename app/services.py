@@ -146,7 +146,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             workspaces=MongoWorkspaces(database),
             changes=RedisLinkChanges(news, settings.mongodb_database),
             revisions=MongoRevisions(database),
-            claims=MongoClaims(database),
+            claims=MongoClaims(database, MongoSecrets(database, secrets.token_bytes)),
             clicks=Clicks(database),
             stats=Stats(database),
             analytics=Answers(Rollups(database), ClickCounts(database), Journals(database, connected.clock)),

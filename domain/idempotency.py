@@ -20,7 +20,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         id: the workspace's id and the key: keys of two workspaces never meet.
-        fingerprint: SHA-256 of the payload that the key stands for.
+        fingerprint: keyed hash of the payload that the key stands for, see Claims.sealed.
         holder: the request that runs it, or ran it last.
         held_until: until when nobody else may run it.
         finished: it has its whole answer, and is only replayed from now on.
@@ -44,6 +44,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
 class Claims(Protocol):
     """Where claims are kept. Each method raises errors.Unavailable while the database is away."""
+
+    async def sealed(self, digest: bytes) -> bytes:
+        """The fingerprint of a payload with this digest: nobody finds an address by trying who has no key."""
+        ...
 
     async def add(self, workspace_id: str, claim: Claim) -> Claim | None:
         """Keep a new claim; returns the one that stands in its place already, if there is one."""

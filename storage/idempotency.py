@@ -1,8 +1,11 @@
 """Claims of idempotency keys in MongoDB, in the collection `idempotency`, for a day each."""
 
+import hashlib
+
 from pymongo.errors import DuplicateKeyError
 
 from domain.idempotency import Claim
+from domain.secrets import PEOPLE, Secrets
 from storage import codec
 from storage.mongo import Database, answering
 
@@ -10,8 +13,13 @@ from storage.mongo import Database, answering
 class MongoClaims:
     """The store of claims; see domain.idempotency.Claims for what each method promises."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, secrets: Secrets) -> None:
         self._claims = database["idempotency"]
+        self._secrets = secrets
+
+    async def sealed(self, digest: bytes) -> bytes:
+        """The fingerprint of a payload: BLAKE2b-256 (RFC 7693) under the installation's key."""
+        return hashlib.blake2b(digest, key=await self._secrets.agreed(PEOPLE), digest_size=32).digest()
 
     async def add(self, workspace_id: str, claim: Claim) -> Claim | None:
         """Keep a new claim; returns the one that stands in its place already, if there is one."""

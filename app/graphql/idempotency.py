@@ -33,7 +33,7 @@ class Repeat:
     """A key and the SHA-256 of the payload that it came with."""
 
     key: str
-    fingerprint: bytes
+    digest: bytes
 
 
 def header_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -151,7 +151,7 @@ class Idempotency:
         wanted = idempotency.new(
             repeat.key,
             viewer.workspace_id,
-            repeat.fingerprint,
+            await self._claims.sealed(repeat.digest),
             holder=request_id,
             seed=secrets.token_bytes(idempotency.SEED_BYTES),
             now=self._clock(),

@@ -135,7 +135,7 @@ def test_an_idempotency_key_remembers_no_password() -> None:
         value = f"{literal}{password}{literal}" if literal else "$secret"
         text = f"mutation {{ createLink(input: {{password : {value}}}) {{ link {{ id }} }} }}"
         variables: dict[str, Any] = {} if literal else {"rows": [{"password": password}], "secret": password}
-        return repeat_of("key", Call(text, variables, None, {})).fingerprint
+        return repeat_of("key", Call(text, variables, None, {})).digest
 
     for literal in ('"', '"""', ""):
         seen = {fingerprint(f"password {number}", literal) for number in range(200)}

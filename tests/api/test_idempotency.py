@@ -304,7 +304,7 @@ async def test_a_dead_process_holds_a_key_for_twenty_seconds(api: Api) -> None:
         api.services,
         clock=lambda: at,
         links=_Interrupted(api, dies),
-        claims=Dead(api.services.database),
+        claims=Dead(api.services.database, api.services.secrets),
     )
     async with calling(api, stores) as client:
         with pytest.raises(asyncio.CancelledError):

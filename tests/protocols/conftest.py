@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ from domain.access import Viewer
 from storage import mongo, redis
 from storage.budgets import Budgets
 from storage.idempotency import MongoClaims
+from storage.secrets import MongoSecrets
 from tests.protocols import example
 
 
@@ -124,7 +126,10 @@ async def serving_api(
             capacity=settings.cost_budget,
             restore_per_second=settings.cost_restore_per_second,
         ),
-        claims=MongoClaims(client[settings.mongodb_database]),
+        claims=MongoClaims(
+            client[settings.mongodb_database],
+            MongoSecrets(client[settings.mongodb_database], secrets.token_bytes),
+        ),
         load=example.load,
         clock=lambda: datetime.now(UTC),
         contexts=contexts,
