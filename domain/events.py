@@ -216,7 +216,9 @@ def numbered(workspace_id: str, written_as: bytes, first: int, told: Iterable[To
 
 def of_link(happened: str, link: Link, at: datetime) -> Told:
     """An event of a link."""
-    data: dict[str, Any] = {"domain": link.domain, "slug": link.slug, "destination": link.destination}
+    data: dict[str, Any] = {"domain": link.domain, "slug": link.slug}
+    if happened != "deleted":  # what is deleted leaves no contents
+        data["destination"] = link.destination
     if link.external_id is not None:
         data["externalId"] = link.external_id
     return Told(f"link.{happened}", link.id, link.version, at, data, about_link(link))

@@ -220,7 +220,7 @@ async def test_campaigns_of_many_links_are_one_round_trip(api: Api) -> None:
         commands.sent.clear()
         many = "mutation ($input: [CreateLinkInput!]!) { createLinks(input: $input) { succeeded } }"
         assert (await api.on(stores)(many, input=rows))["createLinks"]["succeeded"] == 5
-        assert commands.sent == ["find", "find", "insert", "commitTransaction"]
+        assert commands.sent == ["find", "find", "insert", "insert", "commitTransaction"]
 
 
 async def test_a_rollback_brings_back_the_campaign_and_its_parameters(api: Api) -> None:

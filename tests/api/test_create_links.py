@@ -109,7 +109,7 @@ async def test_the_number_of_round_trips_does_not_grow(opened: Services, api: Ap
             sent.append(commands.sent.copy())
         assert payload["failed"] == int(spoilt)
     assert sent[0] == sent[1]
-    clean = ["find", "insert", "insert", "commitTransaction"]
+    clean = ["find", "insert", "insert", "insert", "commitTransaction"]
     again = [
         "find",
         "insert",
@@ -117,6 +117,7 @@ async def test_the_number_of_round_trips_does_not_grow(opened: Services, api: Ap
         "abortTransaction",
         "find",
         "find",
+        "insert",
         "insert",
         "insert",
         "commitTransaction",

@@ -213,7 +213,7 @@ async def test_a_creation_writes_no_history(opened: Services, api: Api) -> None:
     async with stores_with(opened, commands) as stores:
         await update(api.on(stores), link, title="x")
         sent = commands.sent.copy()
-    assert sent == ["find", "find", "update", "insert", "commitTransaction"]
+    assert sent == ["find", "find", "update", "insert", "insert", "commitTransaction"]
     assert await kept.count_documents({"link_id": link["id"]}) == 2
 
 

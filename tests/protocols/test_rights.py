@@ -11,8 +11,10 @@ from tests.protocols import example
 from tests.protocols.conftest import serving_api
 
 SCHEMA = graph.build()._schema
-BY_ID = {"viewer", "node", "nodes"}
-"""Open to every key: what is behind an id is checked by its kind, in the resolver."""
+BY_KIND = {"viewer", "node", "nodes", "events"}
+"""Open to every key: what is behind an id, or an event, is checked by its kind, in the resolver."""
+WATCHED = {("subscription", "bulkJob"), ("subscription", "events")}
+"""What a reader of links may watch: jobs, which are about links, and of events those of links."""
 
 
 def roots() -> list[tuple[str, str, GraphQLField]]:
@@ -39,7 +41,7 @@ def document(kind: str, name: str, field: GraphQLField) -> str:
 )
 def test_every_root_field_needs_a_scope(kind: str, name: str, field: GraphQLField) -> None:
     operation = Documents(SCHEMA, playground=True).read(document(kind, name, field)).operation(None)
-    assert bool(operation.scopes) is (name not in BY_ID)
+    assert bool(operation.scopes) is (name not in BY_KIND)
     assert None not in operation.scopes
 
 
@@ -55,15 +57,12 @@ async def test_what_is_open_to_every_key_is(settings: Settings, key: str) -> Non
 
 
 async def test_a_reader_neither_writes_nor_watches(settings: Settings) -> None:
-    """AU-02: `links:read` on each mutation and on the feeds of clicks: FORBIDDEN, and no resolver is called.
-
-    The progress of jobs is all that a reader may watch: it is about links.
-    """
+    """AU-02: `links:read` on each mutation and each feed of clicks: FORBIDDEN, and no resolver is called."""
     reader = Viewer(workspace_id="ws_1", key_id="key_1", scopes=frozenset({Scope.LINKS_READ}))
     assert reader.scopes == (await example.lookup("reader")).scopes
     async with serving_api(settings, schema=graph.build()) as served:
         for kind, name, field in roots():
-            if kind != "query" and (kind, name) != ("subscription", "bulkJob"):
+            if kind != "query" and (kind, name) not in WATCHED:
                 accept = {"accept": "application/json, text/event-stream"}
                 answer = await served.post(document(kind, name, field), key="reader", headers=accept)
                 assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (

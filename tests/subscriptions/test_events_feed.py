@@ -103,7 +103,7 @@ async def test_a_link_is_told_from_its_creation_to_its_end(api: Api) -> None:
         await reader.until(3)
     assert reader.types == ["link.created", "link.updated", "link.deleted"]
     assert [event["data"]["version"] for event in reader.events] == [1, 2, 3]
-    assert [event["data"]["destination"][-3:] for event in reader.events] == ["one", "two", "two"]
+    assert [event["data"].get("destination", "")[-3:] for event in reader.events] == ["one", "two", ""]
     assert reader.events[0]["subject"] == {"id": link["id"]}
     assert len({event["id"] for event in reader.events}) == 3
 
@@ -200,9 +200,12 @@ async def test_a_bulk_job_is_told_row_by_row(api: Api) -> None:
     links = [{"destination": f"https://example.com/{number}"} for number in range(1_200)]
     start = """mutation ($links: [CreateLinkInput!]) { bulkCreateLinks(input: { links: $links }) {
       bulkJob { id } userErrors { code } } }"""
-    async with subscribed(api, types=["link.created", "job.succeeded"]) as reader:
-        await api(start, links=links)
-        await work_off(api.services)
+    types = ["link.created", "job.succeeded"]
+    async with subscribed(api, types=types) as before:
+        pass
+    await api(start, links=links)
+    await work_off(api.services)
+    async with subscribed(api, types=types, after=before.cursor) as reader:
         await reader.until(1_201)
     assert sorted(event["data"]["destination"] for event in reader.events[:-1]) == sorted(
         each["destination"] for each in links
