@@ -14,6 +14,7 @@ from domain import books
 from domain.agents import Agents
 from domain.analytics_answers import Answers
 from domain.facts import Known
+from domain.referral_batches import ReferralBatches
 from redirect import places
 from redirect.counts import Counts
 from redirect.places import Places
@@ -90,6 +91,7 @@ class Services(Connections):
     participants: MongoParticipants
     referrals: MongoReferrals
     signups: MongoSignups
+    referral_batches: ReferralBatches
     conversions: MongoConversions
     rewards: MongoRewards
     revenues: MongoRevenues
@@ -160,6 +162,7 @@ async def open(settings: Settings, role: Role) -> AsyncIterator[Services]:  # no
             participants=MongoParticipants(database),
             referrals=MongoReferrals(database),
             signups=MongoSignups(database),
+            referral_batches=ReferralBatches(),
             conversions=MongoConversions(database),
             rewards=MongoRewards(database),
             revenues=MongoRevenues(database),

@@ -57,8 +57,9 @@ class ReferralMutations:
         input: CreateReferralLinkInput,  # noqa: A002 - the API's name
     ) -> ReferralPayload:
         """Repeated, also at the same time, it gives the same one."""
-        desk = await signup_desk(info.context)
-        made = await outcome(referral_links.create(input.to_domain(), desk))
+        context, desk = info.context, await signup_desk(info.context)
+        alone = referral_links.create if context.repeats else context.stores.referral_batches.create
+        made = await outcome(alone(input.to_domain(), desk))
         return ReferralPayload.of(made, info)
 
     @strawberry.mutation(

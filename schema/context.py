@@ -31,6 +31,7 @@ class Context:
         request_id: names the call in logs and masked errors.
         short_base: public base of short links, without a slash at its end.
         api_base: the same of the API.
+        repeats: it runs a mutation that a second run has to make the same: with a clock and ids of its own.
     """
 
     viewer: Viewer
@@ -40,6 +41,7 @@ class Context:
     short_base: str
     api_base: str
     stores: Stores
+    repeats: bool = False
 
     @cached_property
     def loaders(self) -> Loaders:
@@ -58,7 +60,8 @@ class Context:
 
     def repeatable(self, at: datetime, random_bytes: Callable[[int], bytes]) -> "Context":
         """The same viewer at the instant `at` with other randomness: a second run makes the same ids."""
-        return replace(self, clock=lambda: at, ids=Ids(lambda: instants.milliseconds(at), random_bytes))
+        ids = Ids(lambda: instants.milliseconds(at), random_bytes)
+        return replace(self, clock=lambda: at, ids=ids, repeats=True)
 
     def require(self, scope: Scope) -> None:
         """Raise Forbidden where the viewer lacks `scope`; for needs that only a field's arguments show."""

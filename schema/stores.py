@@ -20,6 +20,7 @@ from domain.passwords import Vault
 from domain.places import Places
 from domain.promotion_stats import PromotionFigures
 from domain.promotions import Promotions
+from domain.referral_batches import ReferralBatches
 from domain.referrals import Referrals
 from domain.revenues import Revenues
 from domain.revisions import Revisions
@@ -157,6 +158,10 @@ class Stores(Protocol):
     @property
     def signups(self) -> Signups:
         """Where people sign up."""
+
+    @property
+    def referral_batches(self) -> ReferralBatches:
+        """Calls for referral links that wait."""
 
     @property
     def conversions(self) -> Conversions:

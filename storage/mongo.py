@@ -192,7 +192,7 @@ INDEXES: Final[Mapping[str, tuple[IndexModel, ...]]] = {
     ),
     "outbox": (
         IndexModel(
-            [("at", ASCENDING), ("version", ASCENDING)],
+            [("at", ASCENDING), ("version", ASCENDING), ("_id", ASCENDING)],
             partialFilterExpression={"pending": True},
             name="pending",
         ),

@@ -16,11 +16,14 @@ from domain import events
 from domain.cursors import Secret
 from domain.events import Event, Told
 from domain.feeds import Heads
-from storage import codec
+from storage import codec, mongo
 from storage.feeds import Feeds
 from storage.mongo import Database, Document, answering, transaction
 
 SLOT: Final = 0
+_TOGETHER: Final = 250
+"""Events of one document: a commit of many large ones has several."""
+_AT_A_TIME: Final = 20
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[Told]).decode
 
@@ -29,18 +32,22 @@ async def write(
     database: Database, workspace_id: str, told: Sequence[Told], session: AsyncClientSession
 ) -> None:
     """Write events down within the transaction of what they tell: both happen, or neither."""
-    if told:
-        last = max(told, key=lambda each: (each.at, each.version))
-        document: Document = {
-            "_id": ObjectId(),
-            "workspace_id": workspace_id,
-            "at": last.at,
-            "version": last.version,
-            "count": len(told),
-            "events": _encode(list(told)),
-            "pending": True,
-        }
-        await database["outbox"].insert_one(document, session=session)
+    pieces = [told[start : start + _TOGETHER] for start in range(0, len(told), _TOGETHER)]
+    if pieces:
+        await mongo.insert(database, "outbox", [_document(workspace_id, piece) for piece in pieces], session)
+
+
+def _document(workspace_id: str, told: Sequence[Told]) -> Document:
+    last = max(told, key=lambda each: (each.at, each.version))
+    return {
+        "_id": ObjectId(),
+        "workspace_id": workspace_id,
+        "at": last.at,
+        "version": last.version,
+        "count": len(told),
+        "events": _encode(list(told)),
+        "pending": True,
+    }
 
 
 async def insert(
@@ -108,6 +115,10 @@ class EventFeeds:
             return []
         query = {"workspace_id": workspace_id, "last": {"$gt": after}}
         with answering():
-            documents = await self._outbox.find(query).sort("last", 1).limit(limit).to_list()
-        found = [event for document in documents for event in read(document) if after < event.seq <= upto]
+            found: list[Event] = []
+            async with self._outbox.find(query, batch_size=_AT_A_TIME).sort("last", 1) as documents:
+                async for document in documents:
+                    found += [event for event in read(document) if after < event.seq <= upto]
+                    if len(found) >= limit or document["last"] >= upto:
+                        break
         return found[:limit]

@@ -54,7 +54,7 @@ class Sequences:
     async def number(self) -> list[tuple[str, EventsCommitted]]:
         """Number some commits; what feeds are told of them, by workspace. Empty: nothing waits."""
         with answering():
-            cursor = self._outbox.find({"pending": True}).sort([("at", 1), ("version", 1)])
+            cursor = self._outbox.find({"pending": True}).sort([("at", 1), ("version", 1), ("_id", 1)])
             waiting = await cursor.limit(_AT_ONCE).to_list()
         if not waiting:
             return []

@@ -172,3 +172,24 @@ async def test_addresses_stand_in_one_place(api: Api) -> None:
         ):
             holders[name] += "somebody.else" in str(document)
     assert {name for name, count in holders.items() if count} == {"participants"}
+
+
+async def test_calls_at_the_same_time_are_made_together_and_each_for_itself(api: Api) -> None:
+    """Whoever is refused, comes twice or gives up harms nobody else; far fewer commits than calls."""
+    await promoted(api)
+    people = [f"person-{number % 40}@example.com" for number in range(60)]
+    refusals = [asked(api, email, consent=None) for email in people[:10]]
+    leaving = asyncio.create_task(asked(api, "gone@example.com"))
+    calls = [referred(api, email) for email in people]
+    gathered = asyncio.gather(*calls, *refusals)
+    await asyncio.sleep(0)
+    leaving.cancel()
+    answers = await gathered
+    assert [each["participant"]["email"] for each in answers[:60]] == people
+    assert [refused(each) for each in answers[60:]] == [[("CONSENT_REQUIRED", ["consent"])]] * 10
+    mine = {"workspace_id": api.context.viewer.workspace_id}
+    for name in ("participants", "referrals", "links"):
+        made = await api.services.database[name].count_documents(mine)
+        assert made in (40, 41), name
+    commits = {"workspace_id": mine["workspace_id"], "count": {"$gt": 3}}
+    assert await api.services.database["outbox"].count_documents(commits) > 0
