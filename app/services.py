@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from app import connections
 from app.connections import Connections, Role
+from app.referral_batches import ReferralBatches
 from app.settings import Settings
 from app.vaults import ThreadVault
 from delivery.postboxes import Spool
@@ -14,7 +15,6 @@ from domain import books
 from domain.agents import Agents
 from domain.analytics_answers import Answers
 from domain.facts import Known
-from domain.referral_batches import ReferralBatches
 from redirect import places
 from redirect.counts import Counts
 from redirect.places import Places

@@ -1,7 +1,7 @@
 """Referral links: a call that signs a person up, and gives the same link however often it is repeated."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -35,6 +35,14 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     referral: Referral
     link: Link
     signup: Signup | None = None
+
+
+class ReferralBatches(Protocol):
+    """Makes links of calls that come at the same time together."""
+
+    async def create(self, wish: Wish, desk: Desk) -> Made:
+        """What `create` gives."""
+        ...
 
 
 async def create(wish: Wish, desk: Desk) -> Made:

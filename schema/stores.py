@@ -20,7 +20,7 @@ from domain.passwords import Vault
 from domain.places import Places
 from domain.promotion_stats import PromotionFigures
 from domain.promotions import Promotions
-from domain.referral_batches import ReferralBatches
+from domain.referral_links import ReferralBatches
 from domain.referrals import Referrals
 from domain.revenues import Revenues
 from domain.revisions import Revisions

@@ -1,6 +1,7 @@
 """exportSubject and eraseSubject: everything of one person and nothing of others, given out and gone."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
@@ -150,8 +151,11 @@ async def test_nobody_is_exported_as_an_empty_file(people: Api, site: Site, ana:
     assert refused(payload) == [("INVALID", ["email"])]
 
 
-async def test_an_erased_person_is_nowhere_and_figures_stay(people: Api, site: Site, ana: str) -> None:
-    """Bytes of the address are in no store: not in uploads that wait, nor in files that were made."""
+async def test_an_erased_person_is_nowhere_and_figures_stay(
+    people: Api, site: Site, ana: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Bytes of the address are in no store: not in uploads that wait, in files that were made, or logs."""
+    caplog.set_level(logging.INFO)
     await promoted(people, mail=MAIL)
     referral = await lived(people, ana)
     await lived(people, "ben@example.com")
@@ -186,6 +190,7 @@ async def test_an_erased_person_is_nowhere_and_figures_stay(people: Api, site: S
     await work_off(people.services)
     assert (await people('{ participant(email: "cleo@example.com") { email } }'))["participant"] is not None
     assert ana.encode() not in (await stores(people)).lower()
+    assert ana not in caplog.text.lower()
     again = await referred(people, ana)
     assert again["participant"]["id"] != referral["participant"]["id"]
 
