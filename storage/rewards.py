@@ -9,7 +9,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 
 from domain import earnings, events
 from domain.paging import Page, Window
-from domain.rewards import Reward, RewardFilter, RewardState
+from domain.rewards import Reward, RewardFilter, RewardRole, RewardState
 from storage import codec, listings, outbox
 from storage.link_writes import Stale
 from storage.mongo import Database, Document, answering, transaction
@@ -34,7 +34,8 @@ class MongoRewards:
     ) -> dict[str, list[Reward]]:
         """Every reward that conversions made, by the conversion's id, in the order they were made."""
         found: dict[str, list[Reward]] = {}
-        for reward in await self._found(workspace_id, {"conversion_id": {"$in": list(conversion_ids)}}):
+        rewards = await self._found(workspace_id, {"conversion_id": {"$in": list(conversion_ids)}})
+        for reward in sorted(rewards, key=_made):
             found.setdefault(reward.conversion_id, []).append(reward)
         return found
 
@@ -134,6 +135,11 @@ async def _seated(database: Database, reward: Reward, limit: int, session: Async
         return reward
     await seats.update_one({"_id": _seats(reward)}, {"$inc": {"taken": -1}}, session=session)
     return earnings.beyond(reward)
+
+
+def _made(reward: Reward) -> tuple[datetime, bool, str]:
+    """The order in which a conversion's rewards were made: of one moment the referrer's comes first."""
+    return reward.created_at, reward.role is not RewardRole.REFERRER, reward.id
 
 
 def _seats(reward: Reward) -> str:
