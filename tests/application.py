@@ -68,6 +68,24 @@ class Application:
         data: dict[str, Any] = answer["data"]
         return data
 
+    async def read(self, client: httpx.AsyncClient, document: str, **variables: Any) -> dict[str, Any]:
+        """The data of a query, asked again for as long as a killed engine is on its way back."""
+        async with asyncio.timeout(60):
+            while True:
+                response = await client.post(
+                    f"{self.api}/graphql",
+                    json={"query": document, "variables": variables},
+                    headers=self.headers,
+                )
+                answer: dict[str, Any] = response.json()
+                codes = [error["extensions"].get("code") for error in answer.get("errors", ())]
+                if codes != ["UNAVAILABLE"]:
+                    break
+                await asyncio.sleep(0.2)  # a client's pause
+        assert codes == [], answer
+        data: dict[str, Any] = answer["data"]
+        return data
+
     async def create_link(self, client: httpx.AsyncClient, destination: str) -> dict[str, Any]:
         """A new link: its id, slug and shortUrl."""
         data = await self.graphql(

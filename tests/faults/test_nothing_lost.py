@@ -45,7 +45,7 @@ async def stored_clicks(application: Application, client: httpx.AsyncClient) -> 
     clicks: list[dict[str, Any]] = []
     cursor = None
     while True:
-        page = (await application.graphql(client, CLICKS_PAGE, after=cursor))["clicks"]
+        page = (await application.read(client, CLICKS_PAGE, after=cursor))["clicks"]
         clicks += page["nodes"]
         if not page["pageInfo"]["hasNextPage"]:
             return clicks
@@ -89,7 +89,7 @@ async def test_every_answered_click_is_stored_once_and_seen_once(application: Ap
                 await asyncio.sleep(1)  # a last second of undisturbed visits
             clicks = await until_stored(application, client, visitors.answered)
             await subscriber.until(len(clicks), seconds=90)
-        stats = await application.graphql(
+        stats = await application.read(
             client, "query ($ids: [ID!]!) { nodes(ids: $ids) { ... on Link { id stats { clicks } } } }",
             ids=[link["id"] for link in links],
         )  # fmt: skip
