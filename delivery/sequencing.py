@@ -3,12 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from domain.errors import Unavailable
-from domain.events import EventsCommitted
+from domain.events import Numbered
 from domain.feeds import Committed
 
 LOOK_SECONDS: Final = 0.1
@@ -17,7 +16,6 @@ LEASE_SECONDS: Final = 3.0
 """How often it asks for the lease, which lasts for ten."""
 AGAIN_SECONDS: Final = 2.0
 """How long it waits while MongoDB is away."""
-ITEMS_PER_MESSAGE: Final = 100
 
 _log = logging.getLogger(__name__)
 
@@ -42,8 +40,8 @@ class Sequences(Protocol):
         """Take or lengthen the right to number; False: another process has it."""
         ...
 
-    async def number(self) -> Sequence[tuple[str, EventsCommitted]]:
-        """Number some events, by workspace; empty: nothing waits."""
+    async def number(self) -> Numbered:
+        """Number some events."""
         ...
 
 
@@ -81,18 +79,10 @@ class Sequencer:
     async def once(self) -> bool:
         """Number what waits, as far as one transaction goes; False: nothing did."""
         numbered = await self._sequences.number()
-        for workspace_id, committed in numbered:
-            self._counts.events_numbered += len(committed.items)
+        self._counts.events_numbered += numbered.count
+        for workspace_id, committed in numbered.news:
             try:
-                for piece in _pieces(committed):
-                    await self._announcements.publish(workspace_id, piece)
+                await self._announcements.publish(workspace_id, committed)
             except Unavailable:
                 self._counts.events_lost += len(committed.items)
-        return bool(numbered)
-
-
-def _pieces(committed: EventsCommitted) -> list[EventsCommitted]:
-    """The same news in messages that every reader's buffer takes."""
-    items = committed.items
-    parts = [items[start : start + ITEMS_PER_MESSAGE] for start in range(0, len(items), ITEMS_PER_MESSAGE)]
-    return [EventsCommitted(committed.slot, part[0].seq, part[-1].seq, part) for part in parts]
+        return numbered.count > 0

@@ -42,6 +42,10 @@ class DueRewards(Protocol):
         """Some of those whose hold has ended."""
         ...
 
+    async def update_all(self, workspace_id: str, changes: Sequence[tuple[Reward, Reward]]) -> bool:
+        """Replace rewards, all or none; False: one is not what was seen any more."""
+        ...
+
 
 class DueConversions(Protocol):
     """Conversions of every workspace; raises errors.Unavailable."""
@@ -95,26 +99,35 @@ class Settlements:
         return approved + recounted > 0
 
     async def _approve(self) -> int:
-        """A reward is approved by itself: should it change meanwhile, it is looked at again."""
-        approved = 0
-        for reward in await self._rewards.due(self._clock()):
-            books = await self._books(reward.workspace_id)
-            if books is None:
-                continue
-            new = msgspec.structs.replace(
-                reward,
-                state=RewardState.APPROVED,
-                version=reward.version + 1,
-                updated_at=max(self._clock(), reward.updated_at),
-            )
-            approved += await books.rewards.update_all(reward.workspace_id, [(reward, new)])
-        return approved
+        """Approve what is due; what changes meanwhile is looked at again."""
+        now = self._clock()
+        changes: dict[str, list[tuple[Reward, Reward]]] = {}
+        for reward in await self._rewards.due(now):
+            changes.setdefault(reward.workspace_id, []).append((reward, _approved(reward, now)))
+        return sum([await self._changed(workspace_id, each) for workspace_id, each in changes.items()])
+
+    async def _changed(self, workspace_id: str, changes: Sequence[tuple[Reward, Reward]]) -> int:
+        """All of a workspace at once; where one of them is not what was seen any more, each for itself."""
+        if await self._rewards.update_all(workspace_id, changes):
+            return len(changes)
+        return sum([await self._rewards.update_all(workspace_id, [each]) for each in changes])
 
     async def _recount(self) -> int:
-        recounted = 0
+        recounted, opened = 0, dict[str, Books | None]()
         for conversion in await self._conversions.due(self._clock()):
-            books = await self._books(conversion.workspace_id)
+            if conversion.workspace_id not in opened:
+                opened[conversion.workspace_id] = await self._books(conversion.workspace_id)
+            books = opened[conversion.workspace_id]
             if books is not None:
                 revised = await recounts.recounted(conversion, books)
                 recounted += await books.conversions.revise(conversion.workspace_id, revised)
         return recounted
+
+
+def _approved(reward: Reward, now: datetime) -> Reward:
+    return msgspec.structs.replace(
+        reward,
+        state=RewardState.APPROVED,
+        version=reward.version + 1,
+        updated_at=max(now, reward.updated_at),
+    )

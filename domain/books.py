@@ -14,6 +14,7 @@ from domain.participants import Participants
 from domain.promotions import Promotions
 from domain.referrals import Referrals
 from domain.rewards import Rewards
+from domain.secrets import AIDS, PEOPLE, Secrets
 from domain.workspaces import Workspace
 
 
@@ -80,3 +81,62 @@ class Books:
     def hide(self, text: str) -> bytes:
         """What stands for an address, a person or a customer in this workspace."""
         return emails.hidden(self.people, self.workspace_id, text)
+
+
+class Stores(Protocol):
+    """Where the books of every workspace come from."""
+
+    @property
+    def conversions(self) -> Conversions:
+        """Conversions."""
+
+    @property
+    def rewards(self) -> Rewards:
+        """Rewards."""
+
+    @property
+    def clicks(self) -> Clicks:
+        """Clicks."""
+
+    @property
+    def links(self) -> Links:
+        """Links."""
+
+    @property
+    def referrals(self) -> Referrals:
+        """Referrals."""
+
+    @property
+    def promotions(self) -> Promotions:
+        """Promotions."""
+
+    @property
+    def participants(self) -> Participants:
+        """Participants."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """Keys of the installation."""
+
+    @property
+    def led_nowhere(self) -> Counts:
+        """See Counts."""
+
+
+async def opened(workspace: Workspace, stores: Stores, clock: Clock, ids: Ids) -> Books:
+    """The books of a workspace; raises errors.Unavailable."""
+    return Books(
+        workspace=workspace,
+        conversions=stores.conversions,
+        rewards=stores.rewards,
+        clicks=stores.clicks,
+        links=stores.links,
+        referrals=stores.referrals,
+        promotions=stores.promotions,
+        participants=stores.participants,
+        people=await stores.secrets.agreed(PEOPLE),
+        signing=await stores.secrets.agreed(AIDS),
+        clock=clock,
+        ids=ids,
+        counts=stores.led_nowhere,
+    )

@@ -168,7 +168,8 @@ class Revised(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         at: when it changes.
-        rows: what figures count of it from now on; None: as before.
+        rows: what figures count of it from now on; None: as before, but for …
+        parts: … the revenue, in the order of the rows; empty: that, too.
         changed: rewards as they were and as they are to be.
         made: rewards that are new.
     """
@@ -176,7 +177,8 @@ class Revised(msgspec.Struct, frozen=True, kw_only=True):
     old: Conversion
     new: Conversion
     at: datetime
-    rows: tuple[CreditRow, ...] | None
+    rows: tuple[CreditRow, ...] | None = None
+    parts: tuple[int, ...] = ()
     changed: tuple[tuple[Reward, Reward], ...] = ()
     made: tuple[Reward, ...] = ()
 
@@ -198,6 +200,10 @@ class Conversions(Protocol):
 
     async def by_identities(self, workspace_id: str, identities: Sequence[bytes]) -> Conversion | None:
         """The conversion that was told with any of these, the oldest one; or None."""
+        ...
+
+    async def rows(self, workspace_id: str, conversion_id: str) -> Sequence[CreditRow]:
+        """What figures count of a conversion."""
         ...
 
     async def touches(

@@ -1,6 +1,6 @@
 """Credit rows: what figures count of a conversion, click by click."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from domain import attributes, attributions
@@ -15,27 +15,36 @@ _OF_CLICKS: Final = (
 
 
 def of(
-    conversion: Conversion, clicks: Mapping[str, Click], links: Mapping[str, Link]
+    conversion: Conversion,
+    clicks: Mapping[str, Click],
+    links: Mapping[str, Link],
+    known: Sequence[CreditRow] = (),
 ) -> tuple[CreditRow, ...]:
     """The rows of a conversion: one for each credited click, or a single one where no click is credited.
 
     Args:
         clicks: those that the ledger has, by id; of others what their link tells is counted.
         links: of the conversion and its credits, by id.
+        known: rows that it has had; a click that is not kept any more counts as it did.
     """
-    shared = conversion.credits
+    shared, before = conversion.credits, {row.click_id: row for row in known}
     if not shared:
         link = links.get(conversion.link_id or "")
         return (_row(conversion, 0, 1, conversion.net, _of_link(link)),)
-    parts = attributions.split(conversion.net, [credit.share for credit in shared])
     counted = attributions.decisive(shared)
     rows = []
-    for number, (credit, part) in enumerate(zip(shared, parts, strict=True)):
-        click = clicks.get(credit.click_id)
-        facts = _of_link(links.get(credit.link_id)) if click is None else _of_click(click)
+    for number, (credit, part) in enumerate(zip(shared, parts(conversion), strict=True)):
+        counts_as = clicks.get(credit.click_id) or before.get(credit.click_id)
+        facts = _of_link(links.get(credit.link_id)) if counts_as is None else _as(counts_as)
         row = {**facts, "link_id": credit.link_id, "click_id": credit.click_id}
         rows.append(_row(conversion, number, int(number == counted), part, row))
     return tuple(rows)
+
+
+def parts(conversion: Conversion) -> list[int]:
+    """What each row has of the revenue, in their order, minor units."""
+    shares = [credit.share for credit in conversion.credits]
+    return attributions.split(conversion.net, shares) if shares else [conversion.net]
 
 
 def _row(
@@ -53,7 +62,7 @@ def _row(
     )
 
 
-def _of_click(click: Click) -> dict[str, Any]:
+def _as(click: Click | CreditRow) -> dict[str, Any]:
     return {name: getattr(click, name) for name in _OF_CLICKS}
 
 

@@ -46,8 +46,6 @@ TYPES: Final = frozenset(
         *("reward.declined", "reward.reversed", "reward.updated"),
     }
 )
-
-
 _OF_CLICKS: Final = ("kinds", "countries", "devices", "variants")
 
 
@@ -161,6 +159,18 @@ class EventsCommitted(msgspec.Struct, array_like=True, frozen=True):
     first: int
     last: int
     items: tuple[Event, ...]
+
+
+class Numbered(msgspec.Struct, frozen=True):
+    """What got its numbers.
+
+    Args:
+        count: how many events.
+        news: what feeds are told of them, by workspace; the rest they find in the database within a second.
+    """
+
+    count: int = 0
+    news: Sequence[tuple[str, EventsCommitted]] = ()
 
 
 def wanted(types: Sequence[str] | None, about: ClickFilter | None, viewer: Viewer) -> EventFilter:

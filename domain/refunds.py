@@ -1,13 +1,12 @@
 """Refunds: what is paid back of a conversion, told once or many times, and what it does to its rewards."""
 
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from domain import conversion_drafts, conversions, credit_rows, earnings, fields
 from domain.books import Books
-from domain.conversions import Conversion, CreditRow, Refund, Revised
+from domain.conversions import Conversion, Refund, Revised
 from domain.errors import Rejected, Unavailable, UserError, UserErrorCode
 from domain.money import Money
 
@@ -48,16 +47,6 @@ async def refund(draft: RefundDraft, books: Books) -> Conversion:
         if await books.conversions.revise(books.workspace_id, revised):
             return revised.new
     raise Unavailable("Other calls are changing the same conversion; try again.")
-
-
-async def counted_rows(conversion: Conversion, books: Books) -> tuple[CreditRow, ...]:
-    """What figures count of a conversion as it is now."""
-    click_ids = [credit.click_id for credit in conversion.credits]
-    clicks = await books.clicks.by_ids(books.workspace_id, click_ids) if click_ids else {}
-    link_ids = [credit.link_id for credit in conversion.credits if credit.click_id not in clicks]
-    link_ids += [conversion.link_id] if conversion.link_id and not conversion.credits else []
-    links = await books.links.by_ids(books.workspace_id, link_ids) if link_ids else {}
-    return credit_rows.of(conversion, clicks, links)
 
 
 async def _found(draft: RefundDraft, books: Books) -> Conversion:
@@ -108,9 +97,8 @@ def _amount(given: Money | None, conversion: Conversion) -> Money | None:
 
 
 async def _revised(old: Conversion, refund: Refund, books: Books) -> Revised:
-    refunds: Sequence[Refund] = (*old.refunds, refund)
-    new = msgspec.structs.replace(old, refunds=tuple(refunds), version=old.version + 1)
+    new = msgspec.structs.replace(old, refunds=(*old.refunds, refund), version=old.version + 1)
     rewards = await books.rewards.of_conversions(books.workspace_id, [old.id]) if old.referral_id else {}
     changed, made = earnings.after_refund(rewards.get(old.id, []), new, refund, books.ids)
-    rows = await counted_rows(new, books)
-    return Revised(old=old, new=new, at=refund.at, rows=rows, changed=changed, made=made)
+    parts = tuple(credit_rows.parts(new))
+    return Revised(old=old, new=new, at=refund.at, parts=parts, changed=changed, made=made)

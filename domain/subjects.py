@@ -198,7 +198,7 @@ async def _erase_customer(key: bytes, archive: Archive) -> tuple[list[bytes], in
         for old in found:
             keys |= dict.fromkeys(old.customer_keys)
             touches = await archive.stored.touches(workspace_id, old.customer_keys, _EVER, old.at)
-            revised = Revised(old=old, new=_nobodys(old, touches), at=archive.desk.bench.clock(), rows=None)
+            revised = Revised(old=old, new=_nobodys(old, touches), at=archive.desk.bench.clock())
             if await archive.stored.revise(workspace_id, revised):
                 attempts, erased = 0, erased + 1
         if attempts == _ATTEMPTS:

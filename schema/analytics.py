@@ -1,6 +1,6 @@
 """Analytics as the API shows them: questions about clicks in a range of time."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import strawberry
@@ -28,6 +28,9 @@ from schema.scalars import BigInt, DateTime
 
 POINTS: Final = 5
 """What looking at figures costs besides a point for each object: about what reading so many links takes."""
+_NODES: Final = frozenset(
+    {dimensions.Dimension.LINK, dimensions.Dimension.CAMPAIGN, dimensions.Dimension.TEMPLATE}
+)
 USUAL_POINTS: Final = 31
 """Of a series, before it is known how many there are: a month of days."""
 
@@ -35,6 +38,8 @@ Interval = intervals.Interval
 strawberry.enum(Interval, name="Interval", description="How long a point of a series lasts.")
 Dimension = dimensions.Dimension
 strawberry.enum(Dimension, name="Dimension", description="By what figures are broken down.")
+_OF_NODES: Final = frozenset({Dimension.LINK, Dimension.CAMPAIGN, Dimension.TEMPLATE})
+"""Dimensions whose keys are ids."""
 
 
 @strawberry.type(description="Figures of a range as a whole.")
@@ -98,7 +103,10 @@ class Slice(Earning):
     )
     async def node(self, info: Info) -> Node | None:
         """One round trip for all slices of an answer."""
-        return await _node(self.by, self.key, info.context)
+        from schema import node_kinds
+
+        known = self.key and self.by in _OF_NODES
+        return await node_kinds.load(self.key, info.context) if known else None
 
     @classmethod
     def of(cls, key: str, figures: Figures, by: Dimension, earned: Earned) -> "Slice":
@@ -259,37 +267,3 @@ def _earned_besides(sliced: Sliced, shown: Sequence[str]) -> Earned:
         return revenues.total(revenue for key, revenue in table.items() if key not in shown)
 
     return earned
-
-
-async def _node(by: Dimension, key: str, context: Context) -> Node | None:
-    if not key or by not in _NODES:
-        return None
-    return await _NODES[by](key, context)
-
-
-async def _link(key: str, context: Context) -> Node | None:
-    from schema.links import Link
-
-    found = await context.loaders.links.load(key)
-    return None if found is None else Link.of(found, context)
-
-
-async def _campaign(key: str, context: Context) -> Node | None:
-    from schema.campaigns import Campaign
-
-    found = await context.loaders.campaigns.load(key)
-    return None if found is None else Campaign.of(found)
-
-
-async def _template(key: str, context: Context) -> Node | None:
-    from schema.templates import Template
-
-    found = await context.loaders.templates.load(key)
-    return None if found is None else Template.of(found)
-
-
-_NODES: Final[Mapping[Dimension, Callable[[str, Context], Awaitable[Node | None]]]] = {
-    Dimension.LINK: _link,
-    Dimension.CAMPAIGN: _campaign,
-    Dimension.TEMPLATE: _template,
-}

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import strawberry
 
-from domain import hostnames, instants
+from domain import books, hostnames, instants
 from domain.access import Scope, Viewer
 from domain.books import Books
 from domain.bulk_creations import Desk
@@ -15,7 +15,6 @@ from domain.errors import Forbidden, Unauthenticated
 from domain.ids import Ids
 from domain.instants import Clock
 from domain.offices import Office
-from domain.secrets import AIDS, PEOPLE
 from domain.workbenches import Workbench
 from domain.workspaces import Workspace
 from schema.loaders import Loaders
@@ -114,22 +113,7 @@ class Context:
 
     async def books(self) -> Books:
         """What conversions are kept with."""
-        stores = self.stores
-        return Books(
-            workspace=await self.workspace(),
-            conversions=stores.conversions,
-            rewards=stores.rewards,
-            clicks=stores.clicks,
-            links=stores.links,
-            referrals=stores.referrals,
-            promotions=stores.promotions,
-            participants=stores.participants,
-            people=await stores.secrets.agreed(PEOPLE),
-            signing=await stores.secrets.agreed(AIDS),
-            clock=self.clock,
-            ids=self.ids,
-            counts=stores.led_nowhere,
-        )
+        return await books.opened(await self.workspace(), self.stores, self.clock, self.ids)
 
 
 Info = strawberry.Info[Context, None]

@@ -1,7 +1,7 @@
 """Kinds of nodes: which scope each needs, and how one is loaded by its id."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from domain import ids
 from domain.access import Scope
@@ -40,54 +40,19 @@ async def again(wanted: str, context: Context) -> Node | None:
     return None if kind is None else await kind[1](wanted, context)
 
 
-async def _link(wanted: str, context: Context) -> Node | None:
-    link = await context.loaders.links.load(wanted)
-    return None if link is None else Link.of(link, context)
+def _loaded(name: str, shown: Callable[[Any, Context], Node | None]) -> Load:
+    """How objects of a kind are loaded.
 
+    Args:
+        name: of the loader.
+        shown: the API's view of what it gives.
+    """
 
-async def _campaign(wanted: str, context: Context) -> Node | None:
-    campaign = await context.loaders.campaigns.load(wanted)
-    return None if campaign is None else Campaign.of(campaign)
+    async def load(wanted: str, context: Context) -> Node | None:
+        found = await getattr(context.loaders, name).load(wanted)
+        return None if found is None else shown(found, context)
 
-
-async def _template(wanted: str, context: Context) -> Node | None:
-    template = await context.loaders.templates.load(wanted)
-    return None if template is None else Template.of(template)
-
-
-async def _promotion(wanted: str, context: Context) -> Node | None:
-    promotion = await context.loaders.promotions.load(wanted)
-    return None if promotion is None else Promotion.of(promotion)
-
-
-async def _participant(wanted: str, context: Context) -> Node | None:
-    participant = await context.loaders.participants.load(wanted)
-    return None if participant is None else Participant.of(participant)
-
-
-async def _referral(wanted: str, context: Context) -> Node | None:
-    referral = await context.loaders.referrals.load(wanted)
-    return None if referral is None else Referral.of(referral)
-
-
-async def _conversion(wanted: str, context: Context) -> Node | None:
-    conversion = await context.loaders.conversions.load(wanted)
-    return None if conversion is None else Conversion.of(conversion)
-
-
-async def _reward(wanted: str, context: Context) -> Node | None:
-    reward = await context.loaders.rewards.load(wanted)
-    return None if reward is None else Reward.of(reward)
-
-
-async def _job(wanted: str, context: Context) -> Node | None:
-    job = await context.loaders.jobs.load(wanted)
-    return None if job is None else BulkJob.of(job)
-
-
-async def _workspace(wanted: str, context: Context) -> Node | None:
-    workspace = await context.loaders.workspaces.load(wanted)
-    return None if workspace is None else Workspace.of(workspace, context.short_base)
+    return load
 
 
 async def _key(wanted: str, context: Context) -> Node | None:
@@ -95,23 +60,18 @@ async def _key(wanted: str, context: Context) -> Node | None:
     return None if key is None else ApiKey.of(key)
 
 
-async def _click(wanted: str, context: Context) -> Node | None:
-    click = await context.loaders.clicks.load(wanted)
-    return None if click is None else Click.of(click)
-
-
 KINDS: Final[Mapping[str, tuple[Scope | None, Load]]] = {
-    "lnk": (Scope.LINKS_READ, _link),
-    "cmp": (Scope.LINKS_READ, _campaign),
-    "tpl": (Scope.LINKS_READ, _template),
-    "job": (Scope.LINKS_READ, _job),
-    "clk": (Scope.ANALYTICS_READ, _click),
-    "prm": (Scope.PROMOTIONS_READ, _promotion),
-    "ptc": (Scope.REFERRALS_READ, _participant),
-    "ref": (Scope.REFERRALS_READ, _referral),
-    "cnv": (Scope.REFERRALS_READ, _conversion),
-    "rwd": (Scope.REFERRALS_READ, _reward),
-    "ws": (None, _workspace),
+    "lnk": (Scope.LINKS_READ, _loaded("links", Link.of)),
+    "cmp": (Scope.LINKS_READ, _loaded("campaigns", lambda found, _: Campaign.of(found))),
+    "tpl": (Scope.LINKS_READ, _loaded("templates", lambda found, _: Template.of(found))),
+    "job": (Scope.LINKS_READ, _loaded("jobs", lambda found, _: BulkJob.of(found))),
+    "clk": (Scope.ANALYTICS_READ, _loaded("clicks", lambda found, _: Click.of(found))),
+    "prm": (Scope.PROMOTIONS_READ, _loaded("promotions", lambda found, _: Promotion.of(found))),
+    "ptc": (Scope.REFERRALS_READ, _loaded("participants", lambda found, _: Participant.of(found))),
+    "ref": (Scope.REFERRALS_READ, _loaded("referrals", lambda found, _: Referral.of(found))),
+    "cnv": (Scope.REFERRALS_READ, _loaded("conversions", lambda found, _: Conversion.of(found))),
+    "rwd": (Scope.REFERRALS_READ, _loaded("rewards", lambda found, _: Reward.of(found))),
+    "ws": (None, _loaded("workspaces", lambda found, context: Workspace.of(found, context.short_base))),
     "key": (Scope.ADMIN, _key),
 }
 """For each prefix of an id, the scope that its kind needs and how it is loaded."""

@@ -44,6 +44,13 @@ class MongoConversions:
             document = await self._conversions.find_one(query, sort=[("_id", 1)])
         return None if document is None else codec.to_value(document, Conversion)
 
+    async def rows(self, workspace_id: str, conversion_id: str) -> list[CreditRow]:
+        """What figures count of a conversion."""
+        query = {"workspace_id": workspace_id, "conversion_id": conversion_id}
+        with answering():
+            documents = await self._credits.find(query).to_list()
+        return [codec.to_value(document, CreditRow) for document in documents]
+
     async def touches(
         self, workspace_id: str, customer_keys: Sequence[bytes], after: datetime, before: datetime
     ) -> list[Touch]:
@@ -168,17 +175,35 @@ class MongoConversions:
             gone = {"workspace_id": workspace_id, "conversion_id": old.id}
             await self._credits.delete_many(gone, session=session)
             await self._write_rows(revised.rows, session)
+        if revised.parts:
+            await self._share_out(new, revised.parts, session)
         await rewards.change(self._database, workspace_id, revised.changed, session)
         made = await rewards.add(self._database, revised.made, None, session)
         refunded = len(new.refunds) > len(old.refunds)
         at = new.refunds[-1].at if refunded else revised.at
         told = []
         if refunded or new.credits != old.credits:
-            happened, row = "refunded" if refunded else "updated", _decisive(revised.rows or ())
-            told.append(events.of_conversion(happened, new, row, at))
+            counted = {"workspace_id": workspace_id, "conversion_id": new.id, "counted": 1}
+            row = await self._credits.find_one(counted, session=session)
+            decisive = None if row is None else codec.to_value(row, CreditRow)
+            happened = "refunded" if refunded else "updated"
+            told.append(events.of_conversion(happened, new, decisive, at))
         told += [events.of_reward(*pair) for pair in revised.changed]
         told += [events.of_reward(None, reward) for reward in made]
         await outbox.write(self._database, workspace_id, told, session)
+
+    async def _share_out(
+        self, conversion: Conversion, parts: Sequence[int], session: AsyncClientSession
+    ) -> None:
+        """Give each row its part of the revenue; what they count besides stays."""
+        writes = [
+            UpdateOne(
+                {"_id": f"{conversion.id}/{number}", "workspace_id": conversion.workspace_id},
+                {"$set": {"minor_units": part}},
+            )
+            for number, part in enumerate(parts)
+        ]
+        await self._credits.bulk_write(writes, session=session)
 
     async def _write_rows(self, rows: Sequence[CreditRow], session: AsyncClientSession) -> None:
         documents: list[Document] = [codec.to_document(row) for row in rows]

@@ -9,14 +9,16 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
-from domain.events import KEPT_DAYS, EventsCommitted
+from domain.events import KEPT_DAYS, EventsCommitted, Numbered
 from domain.instants import Clock
 from storage import outbox
 from storage.link_writes import Stale, is_duplicate
 from storage.mongo import Database, Document, answering, transaction
 
-_AT_ONCE: Final = 200
-"""Commits that are numbered in one transaction."""
+_AT_ONCE: Final = 50
+"""Commits that are numbered in one transaction; the process that does it ships clicks, too."""
+_TOLD: Final = 100
+"""Events of a commit of which feeds are told; what a bulk job tells they read from the database."""
 _LEASE_MS: Final = 10_000
 _NAME: Final = "sequencer"
 
@@ -51,13 +53,13 @@ class Sequences:
                 return False
         return True
 
-    async def number(self) -> list[tuple[str, EventsCommitted]]:
-        """Number some commits; what feeds are told of them, by workspace. Empty: nothing waits."""
+    async def number(self) -> Numbered:
+        """Number some commits."""
         with answering():
             cursor = self._outbox.find({"pending": True}).sort([("at", 1), ("version", 1), ("_id", 1)])
             waiting = await cursor.limit(_AT_ONCE).to_list()
         if not waiting:
-            return []
+            return Numbered()
         try:
 
             async def work(session: AsyncClientSession) -> list[Document]:
@@ -67,8 +69,9 @@ class Sequences:
         except (Stale, BulkWriteError, DuplicateKeyError) as error:
             if not isinstance(error, Stale) and not is_duplicate(error):
                 raise
-            return []  # another process has numbered them
-        return [(each["workspace_id"], _news(each)) for each in numbered]
+            return Numbered()  # another process has numbered them
+        news = [(each["workspace_id"], _news(each)) for each in numbered if each["count"] <= _TOLD]
+        return Numbered(sum(each["count"] for each in numbered), news)
 
     async def _write(self, waiting: Sequence[Document], session: AsyncClientSession) -> list[Document]:
         heads = await self._heads({each["workspace_id"] for each in waiting}, session)

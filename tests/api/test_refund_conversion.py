@@ -135,3 +135,16 @@ async def test_a_refund_names_one_conversion(
 async def test_another_workspaces_conversion_is_not_found(api: Api, other: Api) -> None:
     made = await bought(other)
     assert refused(await refund(api, conversionId=made["id"])) == [("NOT_FOUND", ["conversionId"])]
+
+
+async def test_clicks_that_are_not_kept_any_more_count_as_they_did(api: Api) -> None:
+    """Retention removed the click: neither a refund nor a change of the model forgets where it came from."""
+    link, now = await api.create(), api.context.clock()
+    click = await clicked(api, link["id"], now - HOUR, country="NL")
+    made = await converted(api, clickId=click.id, orderId="o1", amount=euros("10"))
+    await api.services.database["clicks"].delete_one({"_id": click.id})
+    await refund(api, conversionId=made["id"], amount=euros("4"))
+    await api("mutation { updateWorkspace(input: { attribution: LINEAR }) { userErrors { code } } }")
+    await settled(api, now + HOUR)
+    (row,) = await api.services.database["credits"].find({"conversion_id": made["id"]}).to_list()
+    assert (row["country"], row["minor_units"], row["counted"]) == ("NL", 600, 1)
