@@ -104,7 +104,7 @@ class MongoConversions:
     async def recount_all(self, workspace_id: str, at: datetime) -> None:
         """Have the credits of every conversion worked out again."""
         with answering():
-            await self._conversions.update_many({"workspace_id": workspace_id}, {"$set": {"recount_at": at}})
+            await self._conversions.update_many({"workspace_id": workspace_id}, _again(at))
 
     async def due(self, now: datetime) -> list[Conversion]:
         """Some conversions of all workspaces that are to be counted again, in the order of `recount_at`."""
@@ -162,8 +162,7 @@ class MongoConversions:
             "at": {"$gte": min(new), "$lte": max(new) + timedelta(days=recorded.window_days)},
             "_id": {"$ne": conversion.id},
         }
-        again = {"$set": {"recount_at": conversion.received_at}}
-        await self._conversions.update_many(others, again, session=session)
+        await self._conversions.update_many(others, _again(conversion.received_at), session=session)
 
     async def _replace(self, workspace_id: str, revised: Revised, session: AsyncClientSession) -> None:
         old, new = revised.old, revised.new
@@ -180,14 +179,13 @@ class MongoConversions:
         await rewards.change(self._database, workspace_id, revised.changed, session)
         made = await rewards.add(self._database, revised.made, None, session)
         refunded = len(new.refunds) > len(old.refunds)
-        at = new.refunds[-1].at if refunded else revised.at
         told = []
         if refunded or new.credits != old.credits:
             counted = {"workspace_id": workspace_id, "conversion_id": new.id, "counted": 1}
             row = await self._credits.find_one(counted, session=session)
             decisive = None if row is None else codec.to_value(row, CreditRow)
             happened = "refunded" if refunded else "updated"
-            told.append(events.of_conversion(happened, new, decisive, at))
+            told.append(events.of_conversion(happened, new, decisive, revised.at))
         told += [events.of_reward(*pair) for pair in revised.changed]
         told += [events.of_reward(None, reward) for reward in made]
         await outbox.write(self._database, workspace_id, told, session)
@@ -208,6 +206,11 @@ class MongoConversions:
     async def _write_rows(self, rows: Sequence[CreditRow], session: AsyncClientSession) -> None:
         documents: list[Document] = [codec.to_document(row) for row in rows]
         await mongo.insert(self._database, "credits", documents, session)
+
+
+def _again(at: datetime) -> Document:
+    """Have a conversion counted again; a new version, or who has just read it would overwrite the mark."""
+    return {"$set": {"recount_at": at}, "$inc": {"version": 1}}
 
 
 def _decisive(rows: Sequence[CreditRow]) -> CreditRow | None:

@@ -4,8 +4,10 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from domain.conversions import Revised
 from tests.api.conftest import Api
 from tests.api.conversions import aid_of, clicked, converted, euros, refund, rewards_of, settled
 from tests.api.promotions import REWARD, promoted, referred, refused
@@ -148,3 +150,14 @@ async def test_clicks_that_are_not_kept_any_more_count_as_they_did(api: Api) -> 
     await settled(api, now + HOUR)
     (row,) = await api.services.database["credits"].find({"conversion_id": made["id"]}).to_list()
     assert (row["country"], row["minor_units"], row["counted"]) == ("NL", 600, 1)
+
+
+async def test_a_change_never_takes_the_mark_of_a_recount_away(api: Api) -> None:
+    """Two at once: the model changes between a refund's look at the conversion and its write."""
+    made, store = await bought(api), api.services.conversions
+    workspace_id, now = api.context.viewer.workspace_id, api.context.clock()
+    seen = (await store.by_ids(workspace_id, [made["id"]]))[made["id"]]
+    await store.recount_all(workspace_id, now)
+    late = msgspec.structs.replace(seen, version=seen.version + 1)
+    assert not await store.revise(workspace_id, Revised(old=seen, new=late, at=now))
+    assert (await store.by_ids(workspace_id, [made["id"]]))[made["id"]].recount_at == now
