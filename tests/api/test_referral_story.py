@@ -1,5 +1,6 @@
 """The whole story of a referral, through the API, real HTTP and a real mail server."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -60,15 +61,16 @@ async def test_a_friend_buys_and_returns_it(opened: Services, tmp_path: Path) ->
     """Promotion, link, mail, click, conversion, hold, approval, refund: figures agree at every step."""
     own = replace(opened, settings=msgspec.structs.replace(opened.settings, data_dir=tmp_path))
     api, worker = await workspace(own), Worker(own)
+    ana = f"ana.{secrets.token_hex(4)}@example.com"  # other tests' letters wait in the same outbox
     await promoted(api, reward={"receiver": "REFERRER", "referrerPercent": 10}, mail=MAIL)
-    referral = await referred(api, "ana@example.com")
+    referral = await referred(api, ana)
     link = referral["link"]
 
     async with listening() as (handler, url), SmtpServer(url, "no-reply@links.example") as postbox:
         sender = Sender(MongoMails(own.database), Writing(own), postbox, own.clock, mails.Counts())
-        while not [letter for letter in handler.letters if letter["To"] == "ana@example.com"]:
+        while not [letter for letter in handler.letters if letter["To"] == ana]:
             assert await sender.once()
-    (letter,) = [letter for letter in handler.letters if letter["To"] == "ana@example.com"]
+    (letter,) = [letter for letter in handler.letters if letter["To"] == ana]
     assert (letter["From"], letter["Subject"]) == ("Shop <hello@shop.example>", "Your link")
     shared = letter.get_content().split()[1]
     assert urlsplit(shared).path == f"/{link['slug']}"
@@ -94,7 +96,7 @@ async def test_a_friend_buys_and_returns_it(opened: Services, tmp_path: Path) ->
     assert (reward["state"], reward["amount"], reward["participant"]) == (
         "PENDING",
         euros("8.00"),
-        {"email": "ana@example.com"},
+        {"email": ana},
     )
     found = await figures(api, link["id"])
     assert found["node"]["stats"] == {"clicks": 1, "conversions": 1, "revenue": [{"amount": "80.00"}]}

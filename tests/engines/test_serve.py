@@ -116,8 +116,9 @@ async def test_each_port_answers_for_every_process(application: Application) -> 
     async with httpx.AsyncClient(timeout=30) as client:
         for base in (application.api, application.redirect):
             assert (await client.get(f"{base}/livez")).status_code == 200
-            text = (await client.get(f"{base}/metrics")).text
-            assert 'linkgraph_processes{role="worker"} 2.0' in text
+            async with asyncio.timeout(30):
+                while 'linkgraph_processes{role="worker"} 2.0' not in await metrics(client, base):
+                    await asyncio.sleep(0.1)  # each role tells now and then; who was killed tells again
 
 
 async def test_ten_thousand_slugs_add_no_series(application: Application) -> None:
@@ -132,8 +133,12 @@ async def test_ten_thousand_slugs_add_no_series(application: Application) -> Non
 
 
 async def series(client: httpx.AsyncClient, application: Application) -> set[str]:
-    text = (await client.get(f"{application.redirect}/metrics")).text
+    text = await metrics(client, application.redirect)
     return {line.rsplit(" ", 1)[0] for line in text.splitlines() if not line.startswith("#")}
+
+
+async def metrics(client: httpx.AsyncClient, base: str) -> str:
+    return (await client.get(f"{base}/metrics")).text
 
 
 def heard(lines: set[str]) -> bool:

@@ -1,10 +1,12 @@
 """The clients that people use, each with a query, a mutation and a subscription against the real graph."""
 
 import asyncio
+import fcntl
 import json
 import secrets
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,21 @@ async def node() -> Path:
     """A folder with the locked npm clients and our scripts; installed once into .cache."""
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not installed: apt-get install nodejs npm")
+    with _alone():
+        await _install()
+    return CACHE
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One process of the tests at a time: several install into the same folder."""
+    CACHE.parent.mkdir(exist_ok=True)
+    with (CACHE.parent / "clients.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+async def _install() -> None:
     lock = CLIENTS / "package-lock.json"
     installed = CACHE / "installed.json"
     if not installed.exists() or installed.read_bytes() != lock.read_bytes():
@@ -51,8 +68,9 @@ async def node() -> Path:
             pytest.skip(f"npm ci failed, probably without a network: {output[-300:]}")
         installed.write_bytes(lock.read_bytes())
     for script in CLIENTS.glob("*.mjs"):
-        shutil.copy(script, CACHE)
-    return CACHE
+        copy = CACHE / script.name
+        if not copy.exists() or copy.read_bytes() != script.read_bytes():
+            shutil.copy(script, copy)
 
 
 async def run(*command: str, cwd: Path) -> tuple[int | None, str]:
