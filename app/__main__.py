@@ -278,7 +278,7 @@ def _allow_files() -> None:
 
 
 def _follow(parent: int) -> None:
-    """Drain when the supervisor is gone; on Linux the kernel sees to that (children.orphan_signal)."""
+    """Drain when the supervisor is gone; on Linux the kernel sees to that (children.Program.on_orphan)."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -41,6 +41,7 @@ class Program:
         files: file descriptors that the program inherits.
         output: where it prints; None prints where we print.
         on_orphan: the signal it gets when we die without stopping it.
+        niceness: how much it lets others go first; 0 like us, 19 at most.
         explain: why it ended at its start, from what it printed.
         forget: called with the process id of a program that ended.
     """
@@ -52,6 +53,7 @@ class Program:
     files: tuple[int, ...] = ()
     output: Path | None = None
     on_orphan: signal.Signals = signal.SIGTERM
+    niceness: int = 0
     explain: Callable[[str], str] | None = None
     forget: Callable[[int], None] = field(default=lambda _process: None)
 
@@ -152,8 +154,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl-C reaches only us: we end the others in order
-                preexec_fn=orphan_signal(program.on_orphan),  # one system call, no lock is taken
+                preexec_fn=_setting_out(program),  # system calls only, no lock is taken
             )
         watching = asyncio.create_task(self._watch())
         ending = asyncio.create_task(self._process.wait())
@@ -179,18 +180,26 @@ class Child:
         self.ready.set()
 
 
-def orphan_signal(number: signal.Signals) -> Callable[[], None] | None:
-    """For a forked child: have the kernel send it `number` when its parent dies (prctl(2), Linux only)."""
-    if sys.platform != "linux":
-        return None
-    libc, parent = ctypes.CDLL(None), os.getpid()
+def _setting_out(program: Program) -> Callable[[], None]:
+    """What a forked child does first.
 
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, int(number))
+    It gets a process group of its own, so that Ctrl-C reaches only us and we end the others in order; but it
+    stays in our session, because Linux weighs priorities within a session only (sched(7), autogroup): a job
+    that steps back would otherwise step back behind nobody. On Linux the kernel also sends it
+    `program.on_orphan` when its parent dies (prctl(2)).
+    """
+    linux, parent = sys.platform == "linux", os.getpid()
+    libc = ctypes.CDLL(None)
+
+    def set_out() -> None:
+        os.setpgid(0, 0)
+        os.nice(program.niceness)
+        if linux:
+            libc.prctl(_PR_SET_PDEATHSIG, int(program.on_orphan))
         if os.getppid() != parent:  # we died between fork and prctl
             os._exit(1)
 
-    return arrange
+    return set_out
 
 
 def _how(code: int) -> str:

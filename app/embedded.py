@@ -23,13 +23,15 @@ from pymongo.errors import AutoReconnect, OperationFailure
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from app import binaries
+from app import binaries, priorities
 from app.children import Child, Program
 
 LONGEST_SOCKET_PATH: Final = 100
 """Bytes; the kernel's limit is 107 on Linux and 103 on macOS."""
 STOP_SECONDS: Final = 10.0
 _REPLICA_SET: Final = "linkgraph"
+_EVICTION: Final = "eviction=(threads_min=1,threads_max=1),eviction_dirty_target=20,eviction_dirty_trigger=60"
+"""Of WiredTiger. By its defaults four threads search a small cache that takes much in without a pause."""
 _NOT_YET_INITIALIZED: Final = 94
 _ASK_AGAIN_SECONDS: Final = 0.02
 """Neither engine tells when it starts to listen, so it is asked."""
@@ -122,6 +124,7 @@ def _mongodb(folder: Path, socket: Path, cache_gb: float) -> Program:
             *("--dbpath", str(folder / "mongodb"), "--replSet", _REPLICA_SET),
             *("--bind_ip", str(socket), "--filePermissions", "0600"),
             *("--wiredTigerCacheSizeGB", f"{cache_gb:g}", "--quiet"),
+            *("--wiredTigerEngineConfigString", _EVICTION),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             # what a killed worker leaves open must not block its successors for the usual minute
             *("--setParameter", "transactionLifetimeLimitSeconds=10"),
@@ -132,6 +135,7 @@ def _mongodb(folder: Path, socket: Path, cache_gb: float) -> Program:
         output=folder / "mongodb.log",
         environment=binaries.environment(folder / "libraries"),
         on_orphan=signal.SIGKILL,  # its journal makes that safe, and nothing can hold it up
+        niceness=priorities.ASIDE,  # known links are answered without it
         explain=partial(binaries.explain, "mongod"),
     )
 
@@ -216,7 +220,7 @@ def _socket_folder(folder: Path) -> Path:
 
 
 def _note(folder: Path, *children: Child) -> None:
-    """Where the kernel does not end orphans (see children.orphan_signal), the next start has to find them."""
+    """Where the kernel does not end orphans (children.Program.on_orphan), the next start has to find them."""
     if sys.platform != "linux":
         (folder / "processes").write_text("".join(f"{child.process_id}\n" for child in children))
 

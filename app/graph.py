@@ -6,6 +6,7 @@ from typing import Final
 import strawberry
 from strawberry.schema.config import StrawberryConfig
 
+from app.graphql import leaves
 from resolvers.analytics import AnalyticsQueries
 from resolvers.bulk_edits import BulkEditMutations
 from resolvers.bulk_jobs import BulkJobMutations, BulkJobQueries
@@ -87,7 +88,7 @@ class Subscription(BulkJobSubscriptions, ClickSubscriptions, EventSubscriptions,
 
 def build() -> strawberry.Schema:
     """A new schema of everything that works."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         mutation=Mutation,
         subscription=Subscription,
@@ -96,7 +97,10 @@ def build() -> strawberry.Schema:
             *(Template, Workspace),
         ],
         config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=leaves.LeafExecutor,
     )
+    leaves.prepare(schema._schema)  # noqa: SLF001 - graphql-core's schema: Strawberry has no public name for it
+    return schema
 
 
 def printed() -> str:

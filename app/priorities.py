@@ -8,6 +8,8 @@ import sys
 from typing import Final
 
 LEAST: Final = 19
+ASIDE: Final = 10
+"""Niceness of whom no visitor waits for: a tenth of the processor where a redirect wants all of it."""
 SLICE_NANOSECONDS: Final = 100_000
 _SYSTEM_CALLS: Final = {"x86_64": 314, "aarch64": 274}
 """sched_setattr has no function in the C library."""
@@ -44,6 +46,11 @@ def come_first() -> None:
     )
     if ctypes.CDLL(None, use_errno=True).syscall(number, 0, ctypes.byref(wanted), 0) != 0:
         _log.info("the system gives no short turns: %s", os.strerror(ctypes.get_errno()))
+
+
+def step_aside() -> None:
+    """Let visitors go first, without ever standing still: a redirect must not wait for the ledger."""
+    os.nice(ASIDE - os.nice(0))
 
 
 def step_back() -> None:

@@ -17,6 +17,8 @@ from app.pushing import PushingProtocol
 
 SPARE_FILES: Final = 64
 """Files that a process keeps for its engines, journals and logs; the others may be connections."""
+PING_SECONDS: Final = 30.0
+"""How often a WebSocket's client is asked whether it is there; proxies drop what is silent for a minute."""
 HEAD_SECONDS: Final = 15
 """How long a connection may take over the head of a request; uvicorn would wait for ever."""
 STALLED_SECONDS: Final = 30
@@ -105,6 +107,7 @@ async def serve(
         ws=PushingProtocol if ws == "websockets-sansio" else ws,
         ws_max_size=websocket_max_bytes,
         ws_per_message_deflate=False,
+        ws_ping_interval=PING_SECONDS,
         lifespan=lifespan,
         log_config=None,
         access_log=False,

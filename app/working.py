@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
-from app import connections, mailing, serving, tasks
+from app import connections, mailing, priorities, serving, tasks
 from app.connections import Connections
 from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
@@ -47,6 +47,7 @@ async def run(
         sockets: listening sockets for `/livez`, `/readyz` and `/metrics`; may be empty.
         needs: what `/readyz` asks besides MongoDB.
     """
+    priorities.step_aside()
     counts, metrics = Counts(), Metrics("worker")
     metrics.watch("worker", counts)
     sent = mails.Counts()

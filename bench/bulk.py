@@ -28,7 +28,7 @@ from storage.mongo import Database
 from tests.application import Application, running
 
 NEEDED: Final = 0.30
-POLL_SECONDS: Final = 0.02
+POLL_SECONDS: Final = 0.1
 TEMPLATE: Final = """mutation ($input: CreateTemplateInput!) {
   createTemplate(input: $input) { template { id } userErrors { message } } }"""
 BULK: Final = """mutation ($input: BulkCreateLinksInput!) {

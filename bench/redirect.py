@@ -131,6 +131,7 @@ async def our_server(folder: Path, **more: tuple[Rule, ...]) -> AsyncIterator[st
             "LINKGRAPH_DATA_DIR": str(folder),
             "LINKGRAPH_REDIRECT_PORT": str(port),
             "LINKGRAPH_SHORT_URL": base,
+            "LINKGRAPH_REDIRECT_LOOKUP_MS": "5000",  # a database on a core that is full is not away
         }
         with pinned([sys.executable, "-m", "app", "redirect"], f"{base}/livez", environment):
             yield base

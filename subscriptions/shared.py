@@ -44,16 +44,17 @@ class Member:
         self._push = push
         self._waiting: deque[Frame] = deque()
         self._waiting_bytes = 0
-        self._is_busy = True
+        self._may_push = False
         self._news = asyncio.Event()
         self._has_ended = False
         self._failure: Exception | None = None
 
     def put(self, frame: Frame) -> None:
         """Take the next frame of the group."""
-        if not self._is_busy and not self._news.is_set() and self._push(frame.body):
+        if self._may_push and self._push(frame.body):
             self.cursor = frame.cursor
             return
+        self._may_push = False
         self._news.set()
         if self.missed or (self._waiting and self._waiting_bytes + len(frame.body) > WAITING_BYTES):
             self.missed += frame.size + sum(each.size for each in self._waiting)
@@ -66,6 +67,7 @@ class Member:
     def end(self, failure: Exception | None) -> None:
         """Say that no more comes, behind what waits."""
         self._has_ended, self._failure = True, failure
+        self._may_push = False
         self._news.set()
 
     async def frames(self) -> AsyncGenerator[bytes, None]:
@@ -80,10 +82,10 @@ class Member:
                 raise self._failure
             if self.missed or self._has_ended:
                 return
-            self._is_busy = False
             self._news.clear()
+            self._may_push = True
             await self._news.wait()
-            self._is_busy = True
+            self._may_push = False
 
 
 class Group:

@@ -8,11 +8,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import hypothesis
+import msgspec
 import psutil
 import pytest
 
 from app import embedded
 from app.settings import Settings
+from storage import mongo, redis
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a private folder in it
@@ -51,3 +53,26 @@ async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Se
             engines = await stack.enter_async_context(embedded.running(tmp_path_factory.mktemp("engines")))
             given = given.on(engines.mongodb_url, engines.redis_url)
         yield given
+
+
+@pytest.fixture(scope="session")
+async def _second(settings: Settings) -> AsyncIterator[Settings]:
+    """Settings on a database with its indexes, which are most of what a new one costs."""
+    own = msgspec.structs.replace(settings, mongodb_database=f"test_{secrets.token_hex(6)}")
+    async with mongo.connect(str(own.mongodb_url), timeout_ms=20_000, application="test") as client:
+        await mongo.ensure_indexes(client[own.mongodb_database])
+        yield own
+        await client.drop_database(own.mongodb_database)
+
+
+@pytest.fixture
+async def empty(_second: Settings, tmp_path: Path) -> AsyncIterator[Settings]:
+    """Settings on a database that has its indexes and nothing else, and on an empty data directory."""
+    yield msgspec.structs.replace(_second, data_dir=tmp_path)
+    async with mongo.connect(str(_second.mongodb_url), timeout_ms=20_000, application="test") as client:
+        database = client[_second.mongodb_database]
+        for name in await database.list_collection_names():
+            await database[name].delete_many({})
+    async with redis.connect(str(_second.redis_url), timeout_ms=20_000) as kept:
+        async for key in kept.scan_iter(f"{_second.mongodb_database}:*"):
+            await kept.delete(key)

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from app.pushing import EXTENSION, text_head
 
+_END: Final = b"}"
 _encode = msgspec.json.Encoder().encode
 Push = Callable[[bytes], bool]
 
@@ -52,16 +54,15 @@ class Wire:
 
     async def next(self, name: str, payload: bytes) -> None:
         """Send the next result, as JSON, of the operation `name`; raises as `say` does."""
-        await self._text(b"".join((_head(name), payload, b"}")))
+        await self._text(b"".join((_head(name), payload, _END)))
 
     def pushing(self, name: str) -> Push:
         """What sends results of the operation `name` at once, where that needs no wait."""
         push = self._push
         if push is None:
             return _never
-        head, end = _head(name), b"}"
-        around = len(head) + len(end)
-        return lambda payload: push(b"".join((text_head(around + len(payload)), head, payload, end)))
+        head = _head(name)
+        return lambda payload: push(_frame(head, payload))
 
     async def close(self, end: Closed) -> None:
         """Close the socket, if its client is there and reads."""
@@ -82,6 +83,13 @@ class Wire:
 
 def _head(name: str) -> bytes:
     return b'{"id":' + _encode(name) + b',"type":"next","payload":'
+
+
+@functools.lru_cache(maxsize=1)
+def _frame(head: bytes, payload: bytes) -> bytes:
+    """A whole frame; kept, for the next one asked for is mostly the same for the next member of a group."""
+    length = len(head) + len(payload) + len(_END)
+    return b"".join((text_head(length), head, payload, _END))
 
 
 def _never(_frame: bytes) -> bool:

@@ -1,17 +1,16 @@
 """The whole story of a referral, through the API, real HTTP and a real mail server."""
 
-import secrets
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import msgspec
+import pytest
 
+from app import services
 from app.mailing import Writing
 from app.services import Services
+from app.settings import Settings
 from delivery import mails
 from delivery.mails import Sender
 from delivery.postboxes import SmtpServer
@@ -57,20 +56,25 @@ async def figures(api: Api, link_id: str) -> Mapping[str, Any]:
     return found
 
 
-async def test_a_friend_buys_and_returns_it(opened: Services, tmp_path: Path) -> None:
+@pytest.fixture
+async def own(empty: Settings) -> AsyncIterator[Services]:
+    """Services on an empty database: nobody else's letters wait in it."""
+    async with services.open(empty, "api") as opened:
+        yield opened
+
+
+async def test_a_friend_buys_and_returns_it(own: Services) -> None:
     """Promotion, link, mail, click, conversion, hold, approval, refund: figures agree at every step."""
-    own = replace(opened, settings=msgspec.structs.replace(opened.settings, data_dir=tmp_path))
     api, worker = await workspace(own), Worker(own)
-    ana = f"ana.{secrets.token_hex(4)}@example.com"  # other tests' letters wait in the same outbox
     await promoted(api, reward={"receiver": "REFERRER", "referrerPercent": 10}, mail=MAIL)
-    referral = await referred(api, ana)
+    referral = await referred(api, "ana@example.com")
     link = referral["link"]
 
     async with listening() as (handler, url), SmtpServer(url, "no-reply@links.example") as postbox:
         sender = Sender(MongoMails(own.database), Writing(own), postbox, own.clock, mails.Counts())
-        while not [letter for letter in handler.letters if letter["To"] == ana]:
+        while not [letter for letter in handler.letters if letter["To"] == "ana@example.com"]:
             assert await sender.once()
-    (letter,) = [letter for letter in handler.letters if letter["To"] == ana]
+    (letter,) = [letter for letter in handler.letters if letter["To"] == "ana@example.com"]
     assert (letter["From"], letter["Subject"]) == ("Shop <hello@shop.example>", "Your link")
     shared = letter.get_content().split()[1]
     assert urlsplit(shared).path == f"/{link['slug']}"
@@ -96,7 +100,7 @@ async def test_a_friend_buys_and_returns_it(opened: Services, tmp_path: Path) ->
     assert (reward["state"], reward["amount"], reward["participant"]) == (
         "PENDING",
         euros("8.00"),
-        {"email": ana},
+        {"email": "ana@example.com"},
     )
     found = await figures(api, link["id"])
     assert found["node"]["stats"] == {"clicks": 1, "conversions": 1, "revenue": [{"amount": "80.00"}]}

@@ -77,15 +77,15 @@ async def test_a_refund_after_payment_claims_back_once(api: Api) -> None:
 
 
 async def test_fifty_calls_at_once_refund_once(api: Api) -> None:
-    """RF-04: a refund of a part, repeated at the same time, and fifty others beside each other."""
+    """RF-04: a refund of a part, repeated at the same time, and others beside each other."""
     made = await bought(api, PERCENT)
     await paid(api, made)
     same = [refund(api, "same", conversionId=made["id"], amount=euros("20")) for _ in range(50)]
     assert {each["conversion"]["refunded"]["amount"] for each in await asyncio.gather(*same)} == {"20.00"}
-    others = [refund(api, f"r{row}", conversionId=made["id"], amount=euros("2")) for row in range(50)]
+    others = [refund(api, f"r{row}", conversionId=made["id"], amount=euros("8")) for row in range(15)]
     payloads = await asyncio.gather(*others)
     kept = [each for each in payloads if not each["userErrors"]]
-    assert len(kept) == 40  # 80 EUR were left
+    assert len(kept) == 10  # 80 EUR were left
     final = await refund(api, "same", conversionId=made["id"])
     assert final["conversion"]["refunded"] == euros("100.00")
     amounts = [float(amount) for _, amount in states(final["conversion"])]

@@ -5,7 +5,6 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -19,7 +18,6 @@ from app.settings import Settings
 from delivery import mails
 from delivery.mails import Sender
 from domain.access import Scope
-from storage import mongo
 from storage.mails import MongoMails
 from tests.api.conftest import Api, workspace
 from tests.api.conversions import clicked, converted, euros
@@ -45,14 +43,10 @@ def ana() -> str:
 
 
 @pytest.fixture
-async def people(settings: Settings, tmp_path: Path) -> AsyncIterator[Api]:
+async def people(empty: Settings) -> AsyncIterator[Api]:
     """A workspace in a database and a folder of its own: all of it is searched."""
-    name = f"test_{secrets.token_hex(6)}"
-    own = msgspec.structs.replace(settings, data_dir=tmp_path, mongodb_database=name)
-    async with services.open(own, "api") as opened:
-        await mongo.ensure_indexes(opened.database)
+    async with services.open(empty, "api") as opened:
         yield await workspace(opened)
-        await opened.database.client.drop_database(name)
 
 
 @pytest.fixture

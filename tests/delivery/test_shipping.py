@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from app.services import Services
+from delivery import clicks
 from delivery.journals import Journal as ShippedJournal
 from domain import ids, instants, journals, rollups
 from domain.journals import HEADER, SEGMENT_BYTES
@@ -159,6 +160,35 @@ async def test_workers_share_the_journals_and_their_slots_differ(opened: Service
     assert await stored(opened) == 200
     assert sorted(await opened.database.clicks.distinct("slot")) == [0, 1]
     for writer in writers:
+        writer.close()
+
+
+async def test_a_busy_journal_waits_for_more_and_a_quiet_one_for_nothing(
+    opened: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction costs as much as many clicks; after one with many, those that wait are many as well."""
+    monkeypatch.setattr(clicks, "TOGETHER_SECONDS", 3_600.0)
+    busy, quiet = journal(opened), journal(opened)
+    worker = Worker(opened)
+
+    async def shipped(clicks: int) -> None:
+        while worker.counts.clicks_committed < clicks:
+            await asyncio.sleep(0.01)  # counters raise no events
+
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        group.create_task(worker.run())
+        busy.append(visit(destination="https://example.com/first"))
+        await shipped(1)
+        busy.append(visit(destination="https://example.com/waits"))
+        for _ in range(clicks.MANY):
+            quiet.append(visit(destination="https://example.com/many"))
+        await shipped(1 + clicks.MANY)
+        quiet.append(visit(destination="https://example.com/after many"))
+        await shipped(2 + clicks.MANY)
+        worker.stopping.set()
+    found = await opened.database.clicks.distinct("final_destination")
+    assert found == [f"https://example.com/{name}" for name in ("after many", "first", "many")]
+    for writer in (busy, quiet):
         writer.close()
 
 

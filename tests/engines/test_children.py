@@ -1,6 +1,7 @@
 """Programs that are kept alive: started again, given up on, ended, and not left behind."""
 
 import asyncio
+import os
 import signal
 import sys
 from dataclasses import replace
@@ -46,6 +47,20 @@ async def test_a_killed_program_is_started_again(tmp_path: Path) -> None:
     assert child.process_id != first
     await child.stop(5)
     assert not psutil.pid_exists(child.process_id or 0)
+
+
+@pytest.mark.parametrize("niceness", [0, 7])
+async def test_a_program_weighs_against_its_siblings(niceness: int, tmp_path: Path) -> None:
+    """BK-04: Linux compares priorities within a session; Ctrl-C reaches a process group, and only ours."""
+    child = Child(program(SLEEP, tmp_path / "out", niceness=niceness))
+    await child.start()
+    try:
+        assert child.process_id is not None
+        assert os.getsid(child.process_id) == os.getsid(0)
+        assert os.getpgid(child.process_id) == child.process_id
+        assert psutil.Process(child.process_id).nice() == os.nice(0) + niceness
+    finally:
+        await child.stop(5)
 
 
 async def test_what_never_comes_up_is_given_up_with_its_words(

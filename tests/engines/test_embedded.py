@@ -13,14 +13,14 @@ import pytest
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
-from app import binaries, embedded
+from app import binaries, embedded, priorities
 from app.embedded import Engines
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD_THE_ENGINES = """
 import asyncio, sys
 from pathlib import Path
-from app import embedded
+from app import embedded, priorities
 
 async def hold(data_dir):
     with embedded.locked(data_dir):
@@ -80,6 +80,7 @@ async def test_engines_are_real_private_and_end_with_us(tmp_path: Path) -> None:
                 assert await redis.ping()
             processes = [engines.mongodb.process_id or 0, engines.redis.process_id or 0]
             assert [psutil.Process(process).net_connections("tcp") for process in processes] == [[], []]
+            assert psutil.Process(processes[0]).nice() == priorities.ASIDE  # visitors go first
             assert [mode(path) for path in (data_dir, data_dir / "engines")] == [0o700, 0o700]
             assert mode(data_dir / "engines" / "mongodb.sock") == 0o600
             assert mode(data_dir / "engines" / "redis.sock") == 0o600

@@ -25,6 +25,11 @@ def test_jobs_compute_when_nobody_else_wants_to() -> None:
     assert told_by("priorities.step_back(); print(os.sched_getscheduler(0))") == str(os.SCHED_IDLE)
 
 
+def test_the_ledger_lets_visitors_go_first() -> None:
+    """BK-04: with little weight, but with some; asked for twice it is the same."""
+    assert told_by("priorities.step_aside(); priorities.step_aside(); print(os.nice(0))") == "10"
+
+
 def test_redirects_ask_for_short_turns() -> None:
     """BK-04: niceness and policy stay; kernels that know slices (Linux 6.12) show the one asked for."""
     if not SCHEDULING.exists() or "se.slice" not in SCHEDULING.read_text():

@@ -1,12 +1,9 @@
 """Orphan visits: who asked for a slug that does not exist, told to whoever alone owns the host."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
-import pymongo
 import pytest
 
 from app.settings import Settings
@@ -19,18 +16,11 @@ from tests.redirect.sites import DOMAIN, Site, recorded, serving_site
 
 
 @pytest.fixture
-async def lonely(settings: Settings, tmp_path: Path) -> AsyncIterator[Site]:
+async def lonely(empty: Settings) -> AsyncIterator[Site]:
     """A redirect on a database without workspaces."""
-    own = msgspec.structs.replace(
-        settings,
-        mongodb_database=f"test_{secrets.token_hex(6)}",
-        data_dir=tmp_path,
-        short_url="https://s.example",
-    )
+    own = msgspec.structs.replace(empty, short_url="https://s.example")
     async with serving_site(own) as site:
         yield site
-        with pymongo.timeout(20):  # a redirect's own budget is short
-            await site.services.database.client.drop_database(own.mongodb_database)
 
 
 async def found(site: Site, *domains: str) -> str:

@@ -1,16 +1,12 @@
 """Fixtures of the subscription tests: services with a hub that listens, each on its own database."""
 
-import secrets
 from collections.abc import AsyncIterator
-from pathlib import Path
 
-import msgspec
 import pytest
 
 from app import services, tasks
 from app.services import Services
 from app.settings import Settings
-from storage import mongo
 from storage.ledgers import Ledger
 from subscriptions import hub
 
@@ -22,17 +18,12 @@ def only_news(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def opened(settings: Settings, tmp_path: Path) -> AsyncIterator[Services]:
-    """Services whose hub listens."""
-    own = msgspec.structs.replace(
-        settings, mongodb_database=f"test_{secrets.token_hex(6)}", data_dir=tmp_path
-    )
-    async with services.open(own, "api") as each:
-        await mongo.ensure_indexes(each.database)
+async def opened(empty: Settings) -> AsyncIterator[Services]:
+    """Services whose hub listens, on an empty database."""
+    async with services.open(empty, "api") as each:
         hub, events = each.click_feed.hub, each.event_feed.hub
         async with tasks.background(hub.listen, hub.look_after, events.listen, events.look_after):
             yield each
-        await each.database.client.drop_database(own.mongodb_database)
 
 
 @pytest.fixture
