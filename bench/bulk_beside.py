@@ -1,8 +1,9 @@
 """Redirects beside a bulk job: their latency at a steady 200 requests a second, idle and during 100,000 rows.
 
-`python -m app serve` runs with embedded engines. A process of its own sends requests at fixed times, whether
-earlier ones are answered or not, over kept connections, to 50 links in turn; a latency counts from the time
-at which its request was due. Idle and busy times alternate; the medians of their p99 are compared.
+`python -m app serve` runs with embedded engines, all of it on core 0: redirect, ledger, MongoDB and the job
+have to share it. A process of its own on core 1 sends requests at fixed times, whether earlier ones are
+answered or not, over kept connections, to 50 links in turn; a latency counts from the time at which its
+request was due. Idle and busy times alternate; the medians of their p99 are compared.
 
     python -m bench.bulk_beside [--rows 100000] [--per-second 200] [--rounds 2]
 """
@@ -10,6 +11,7 @@ at which its request was due. Idle and busy times alternate; the medians of thei
 import argparse
 import asyncio
 import json
+import os
 import signal
 import statistics
 import sys
@@ -22,8 +24,7 @@ from typing import Final
 
 import httpx
 
-from app import priorities
-from bench import bulk
+from bench import bulk, redirect
 from tests.application import Application
 
 ALLOWED: Final = 1.20
@@ -39,8 +40,10 @@ Visit = tuple[float, float]
 async def main(rounds: int, rows: int, per_second: float) -> int:
     """Measure and print; 1 where the promise is not kept."""
     spans: list[Span] = []
+    os.sched_setaffinity(0, {redirect.SERVER_CORE})
     with tempfile.TemporaryDirectory(prefix="lg") as folder:
         async with bulk.served(Path(folder)) as (application, _), httpx.AsyncClient(timeout=60) as client:
+            os.sched_setaffinity(0, {redirect.LOAD_CORE})
             template_id = await bulk.template(application, client)
             links = [await application.create_link(client, "https://example.com/") for _ in range(LINKS)]
             visits = Path(folder) / "visits.json"
@@ -97,7 +100,6 @@ async def _walking(base: str, slugs: list[str], per_second: float, visits: Path)
 
 async def walk(base: str, slugs: list[str], per_second: float, visits: Path) -> None:
     """Send a visit whenever one is due, until SIGINT; then write what was seen."""
-    priorities.come_first()  # visitors have processors of their own: ours must not wait for the database
     address = base.removeprefix("http://")
     host, _, port = address.partition(":")
     stopping = asyncio.Event()

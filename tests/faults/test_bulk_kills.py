@@ -87,7 +87,7 @@ async def until_done(
             found = await progress(application, client, job)
             if found["done"] >= rows or found["state"] not in {"QUEUED", "RUNNING"}:
                 return found
-            await asyncio.sleep(0.05)  # asked over the API, as its users do
+            await asyncio.sleep(0.2)  # asked over the API, as its users do
 
 
 async def kill_workers(
