@@ -8,6 +8,8 @@ import sys
 from typing import Final
 
 LEAST: Final = 19
+AHEAD: Final = -10
+"""Niceness of redirects, where they may ask for it: root, or CAP_SYS_NICE (setpriority(2))."""
 ASIDE: Final = 10
 """Niceness of whom no visitor waits for: a tenth of the processor where a redirect wants all of it."""
 SLICE_NANOSECONDS: Final = 100_000
@@ -32,12 +34,16 @@ class _Attributes(ctypes.Structure):
 
 
 def come_first() -> None:
-    """Ask for short turns: a process that has them gets the processor as soon as it wakes up.
+    """Ask for precedence and for short turns: a visitor waits for nobody who could wait as well.
 
-    It need not wait until one that computes for longer, such as a database in the middle of a batch, has used
-    up its turn. In the long run nobody gets more or less. Linux 6.12 and newer heed it (sched(7), EEVDF);
-    older ones take it and do nothing.
+    A process that has short turns gets the processor as soon as it wakes up; it need not wait until one that
+    computes for longer, such as a database in the middle of a batch, has used up its turn. Linux 6.12 and
+    newer heed it (sched(7), EEVDF); older ones take it and do nothing.
     """
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, AHEAD)
+    except PermissionError:
+        _log.info("no precedence over others: that takes root or CAP_SYS_NICE")
     number = _SYSTEM_CALLS.get(platform.machine())
     if sys.platform != "linux" or number is None:
         return

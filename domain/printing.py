@@ -1,7 +1,8 @@
 """Printing: patterns that only print variables, put together without the template engine, ten times as fast.
 
 The engine stays the judge: where anything is unusual (a value that is missing, a filter that complains, a
-text that grows long) a program gives up, and the engine works the pattern out and says what is wrong with it.
+text that grows long, a carriage return, which the engine makes a line feed of) a program gives up, and the
+engine works the pattern out and says what is wrong with it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +66,7 @@ def _text(
         text = "".join([part if isinstance(part, str) else encoded(part.value(values)) for part in parts])
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, LiquidError):
         return None
-    return text if len(text) <= longest else None
+    return text if len(text) <= longest and "\r" not in text else None
 
 
 def _part(node: object, pattern: BoundTemplate) -> str | _Output | None:

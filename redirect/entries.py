@@ -7,6 +7,9 @@ from domain.routes import Route, Tombstone
 from redirect import responses
 from redirect.responses import Answer
 
+Address = tuple[str, str]
+"""Host and slug key."""
+
 
 class Entry:
     """A route in the table, with the answer of its settled decision; times are monotonic seconds.
@@ -14,9 +17,21 @@ class Entry:
     `full` remembers that all seats of a link with a clickLimit are taken, `ruled` the link if it has rules.
     """
 
-    __slots__ = ("aliases", "answer", "due", "full", "route", "ruled", "seating", "until", "version")
+    __slots__ = (
+        "address",
+        "aliases",
+        "answer",
+        "due",
+        "full",
+        "route",
+        "ruled",
+        "seating",
+        "until",
+        "version",
+    )
 
     def __init__(self) -> None:
+        self.address: Address
         self.route: Route
         self.answer: Answer | None
         self.due = self.until = 0.0

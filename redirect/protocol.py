@@ -195,6 +195,7 @@ class RedirectProtocol(HttpToolsProtocol):
             return False
         visit = redirect.reader.read(headers, self._peer, entry.route.workspace_id, "GET", query)
         self._write(redirect.settle(entry, visit))
+        redirect.routes.renew(entry)
         self._answered = True
         self._answered_at = self.loop.time()
         return True

@@ -11,7 +11,7 @@ from domain.links import Link, LinkChanged
 from domain.routes import Route, RouteSource
 from redirect.breaker import Breaker
 from redirect.counts import Counts
-from redirect.entries import Entry, Load
+from redirect.entries import Address, Entry, Load
 
 BELIEVED_SECONDS: Final = 5.0
 """How long a route is believed without asking again, while news of edits come in."""
@@ -26,7 +26,6 @@ _ATTEMPTS: Final = 3
 _UNKNOWN_EDIT: Final = 2**63
 """Stands for an edit that may have been missed: newer than every version."""
 
-Address = tuple[str, str]
 _log = logging.getLogger(__name__)
 
 
@@ -71,9 +70,17 @@ class Routes:
         return len(self._entries)
 
     def at_once(self, alias: bytes) -> Entry | None:
-        """The hot path's look-up: the believed route of an address spelled like this (see `learn`)."""
+        """The hot path's look-up: the believed route of an address spelled like this (see `learn`).
+
+        Call `renew` with it once the answer is on its way.
+        """
         entry = self._aliases.get(alias)
-        return entry if entry is not None and self._now() < entry.due else None
+        return entry if entry is not None and self._now() < entry.until else None
+
+    def renew(self, entry: Entry) -> None:
+        """Look a believed route up again in the background, if it is time: no visitor waits for that."""
+        if (now := self._now()) >= entry.due:
+            self._refresh(entry.address, now)
 
     def knows(self, domain: str, slug_key: str) -> bool:
         """Whether the table has this link, believed or not."""
@@ -227,6 +234,7 @@ class Routes:
             entry = Entry()
         elif not route.plain:  # the short way may have led here until now
             self._forget_aliases(entry)
+        entry.address = address
         entry.lead(route)
         entry.due = asked_at and asked_at + self._believed_seconds * AHEAD
         entry.until = asked_at and asked_at + self._believed_seconds

@@ -117,6 +117,34 @@ async def test_the_table_is_bounded(site: Site) -> None:
     assert routes.knows(DOMAIN, link.slug_key)
 
 
+async def test_a_believed_route_answers_at_once_while_it_is_looked_up_again(site: Site) -> None:
+    """The hot path stays short for as long as a route is believed; `renew` keeps it so."""
+    now = 1_000.0
+    source = HeldUp(MongoRoutes(site.services.database))
+    source.go.set()
+    routes = table(source, now=lambda: now)
+    link = await site.add()
+    entry = await routes.find(DOMAIN, link.slug_key)
+    assert entry is not None
+    routes.learn(b"alias", entry)
+    routes.renew(entry)
+    assert (routes.at_once(b"alias"), source.asked) == (entry, 1)
+    source.go.clear()
+    source.read.clear()
+    now += 4.5
+    for _ in range(3):
+        assert routes.at_once(b"alias") is entry
+        routes.renew(entry)
+    await source.read.wait()
+    now += 0.4
+    assert routes.at_once(b"alias") is entry
+    source.go.set()
+    await until(lambda: entry.until > now + 4)
+    assert (routes.at_once(b"alias"), source.asked) == (entry, 2)
+    now += 5.1
+    assert routes.at_once(b"alias") is None
+
+
 async def test_routes_are_asked_for_again_after_five_seconds(site: Site) -> None:
     """An edit that nobody told of is seen within five seconds, within one where news do not come in."""
     now = 1_000.0

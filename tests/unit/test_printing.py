@@ -64,6 +64,7 @@ def test_ordinary_patterns_need_no_engine(source: str, values: dict[str, Any], e
         ("{{ plan | divided_by: 0 }}", {"plan": 1}),
         ("{{ plan | date: 5 }}", {"plan": "x"}),
         ("{{ plan }}", {"plan": "x" * 5_000}),
+        ("{{ plan }}", {"plan": "one\rtwo"}),
     ],
 )
 def test_what_is_unusual_is_left_to_the_engine(source: str, values: dict[str, Any]) -> None:
