@@ -185,7 +185,8 @@ def _setting_out(program: Program) -> Callable[[], None]:
 
     It gets a process group of its own, so that Ctrl-C reaches only us and we end the others in order; but it
     stays in our session, because Linux weighs priorities within a session only (sched(7), autogroup): a job
-    that steps back would otherwise step back behind nobody. On Linux the kernel also sends it
+    that steps back would otherwise step back behind nobody. A terminal that stops background groups when they
+    print (stty tostop) does not stop it. On Linux the kernel also sends it
     `program.on_orphan` when its parent dies (prctl(2)).
     """
     linux, parent = sys.platform == "linux", os.getpid()
@@ -193,6 +194,7 @@ def _setting_out(program: Program) -> Callable[[], None]:
 
     def set_out() -> None:
         os.setpgid(0, 0)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
         os.nice(program.niceness)
         if linux:
             libc.prctl(_PR_SET_PDEATHSIG, int(program.on_orphan))

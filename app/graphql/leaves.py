@@ -9,7 +9,14 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from graphql import GraphQLNonNull, GraphQLObjectType, GraphQLSchema, Undefined, is_leaf_type
+from graphql import (
+    GraphQLError,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLSchema,
+    Undefined,
+    is_leaf_type,
+)
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 
@@ -39,8 +46,8 @@ class LeafExecutor(StrawberryGraphQLCoreExecutionContext):
             if value.__class__ in _PLAIN or isinstance(value, Enum):  # nothing to await or to raise
                 try:
                     coerced = leaf.coerced(value)
-                except Exception:  # noqa: BLE001 - it is raised again below, and told as GraphQL tells it
-                    coerced = None
+                except (GraphQLError, TypeError, ValueError):
+                    coerced = None  # it is raised again below, and told as GraphQL tells it
                 if coerced is not None and coerced is not Undefined:
                     return coerced
         return super().execute_field(parent_type, source, field_details_list, *where)

@@ -52,12 +52,15 @@ async def test_a_killed_program_is_started_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("niceness", [0, 7])
 async def test_a_program_weighs_against_its_siblings(niceness: int, tmp_path: Path) -> None:
     """BK-04: Linux compares priorities within a session; Ctrl-C reaches a process group, and only ours."""
-    child = Child(program(SLEEP, tmp_path / "out", niceness=niceness))
+    asked = "import signal; told = signal.getsignal(signal.SIGTTOU) == signal.SIG_IGN"
+    source = f"{asked}; print('up', told, flush=True); signal.pause()"
+    child = Child(program(source, tmp_path / "out", niceness=niceness))
     await child.start()
     try:
         assert child.process_id is not None
         assert os.getsid(child.process_id) == os.getsid(0)
         assert os.getpgid(child.process_id) == child.process_id
+        assert (tmp_path / "out").read_text() == "up True\n"  # it ignores what would stop it for printing
         assert psutil.Process(child.process_id).nice() == os.nice(0) + niceness
     finally:
         await child.stop(5)

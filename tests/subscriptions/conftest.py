@@ -1,4 +1,4 @@
-"""Fixtures of the subscription tests: services with a hub that listens, each on its own database."""
+"""Fixtures of the subscription tests: services with a hub that listens."""
 
 from collections.abc import AsyncIterator
 
