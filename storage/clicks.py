@@ -5,12 +5,12 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pymongo
-from pymongo.errors import PyMongoError
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 
 from domain import ids, matches
 from domain.click_filters import ClickFilter
 from domain.clicks import Click
-from domain.errors import LimitExceeded
+from domain.errors import LimitExceeded, Unavailable
 from domain.matches import Match
 from domain.paging import Page, Window
 from domain.periods import Period
@@ -92,22 +92,33 @@ async def bounded(database: mongo.Database) -> AsyncIterator[None]:
     """Around a search that filters may make long: it is given up after SECONDS.
 
     Raises:
-        LimitExceeded: it took longer, on a database that answers.
-        Unavailable: the database does not answer.
+        LimitExceeded: it took longer, on a database that was there all the time.
+        Unavailable: the database does not answer, or came back only meanwhile.
     """
+    before = _processes(database)
     with mongo.answering():
         try:
             with pymongo.timeout(SECONDS):
                 yield
+        except ServerSelectionTimeoutError:
+            raise
         except PyMongoError as error:
             if not error.timeout:
                 raise
             with pymongo.timeout(_PING_SECONDS):
                 await database.command("ping")
+            if _processes(database) != before:
+                raise Unavailable("The database has just come back; try again.") from error
             raise LimitExceeded(
                 f"Finding these clicks takes the database more than {SECONDS:g} s. "
                 "Ask for links, a campaign or a template with fewer clicks, or for a shorter range, if any."
             ) from error
+
+
+def _processes(database: mongo.Database) -> Any:
+    """Which processes serve, by address, as the driver saw them last: other ones after a restart."""
+    servers = database.client.topology_description.server_descriptions()
+    return {address: server.topology_version for address, server in servers.items()}
 
 
 def _first_id(at_ms: int) -> str:

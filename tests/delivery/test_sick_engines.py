@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import pymongo
 import pytest
 from pymongo.errors import PyMongoError
 
@@ -18,7 +19,7 @@ from app.services import Services
 from app.settings import Settings
 from domain.click_filters import EVERY_CLICK
 from domain.errors import Unavailable
-from storage import mongo
+from storage import clicks, mongo
 from tests.delivery.workers import Worker, journal, visit
 
 pytestmark = pytest.mark.alone
@@ -105,3 +106,28 @@ async def test_clicks_survive_their_engines(engines: Engines, own: Services, sic
     assert await own.database.clicks.count_documents({}) == 900
     rows = await own.database.stats.find({}).to_list()
     assert sum(row["kinds"]["HUMAN"] for row in rows) == 900
+
+
+async def test_a_search_that_a_restart_cuts_short_is_not_called_long(
+    engines: Engines, own: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time was spent on waiting for the database: coming back later helps, asking for less would not."""
+    killed = asyncio.Event()
+
+    async def back() -> None:
+        await killed.wait()
+        with pymongo.timeout(20):
+            await own.database.clicks.find_one()
+
+    async def cut_short() -> None:
+        async with clicks.bounded(own.database):
+            await kill(engines.mongodb.process_id)
+            killed.set()
+            await coming
+            await own.database.clicks.find_one()
+
+    await own.database.command("ping")
+    coming = asyncio.create_task(back())
+    monkeypatch.setattr(clicks, "SECONDS", 0.01)
+    with pytest.raises(Unavailable, match="come back"):
+        await cut_short()
