@@ -61,7 +61,10 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
     async with connections.open(settings, "redirect") as opened:
         journal = Journal(settings.journals_dir, connections.now_ms(), counts)
         try:
-            async with prepared(opened, journal, counts) as redirect, tasks.background(metrics.flushing):
+            async with (
+                prepared(opened, journal, counts) as redirect,
+                tasks.background(metrics.flushing, priorities.keep_ahead),
+            ):
                 readiness = Readiness({"process": _alive})
                 await serving.serve(
                     Operations(redirect, readiness, metrics),

@@ -1,6 +1,6 @@
 """Routes: a version of a link, worked out as far as it can be before a visitor comes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -134,6 +134,13 @@ class RouteSource(Protocol):
         Raises:
             errors.Unavailable: the database does not answer, so nothing is known.
             Damaged: there is something, but no link.
+        """
+        ...
+
+    async def versions(self, addresses: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], int]:
+        """The versions that links have now, by host and slug key; of those that are there.
+
+        Raises errors.Unavailable.
         """
         ...
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from domain import routes
@@ -10,6 +11,7 @@ from domain.errors import Unavailable
 from domain.links import Link, LinkChanged
 from domain.routes import Route, RouteSource
 from redirect.breaker import Breaker
+from redirect.confirmations import TOGETHER, Confirmations
 from redirect.counts import Counts
 from redirect.entries import Address, Entry, Load
 
@@ -18,7 +20,7 @@ BELIEVED_SECONDS: Final = 5.0
 BELIEVED_DEAF_SECONDS: Final = 1.0
 """The same while they do not: an edit still arrives within a second."""
 AHEAD: Final = 0.8
-"""Share of that time after which the next visit has the route looked up again in the background."""
+"""Share of that time after which the next visit has the route confirmed in the background."""
 ROUTES: Final = 100_000
 ALIASES: Final = 4
 """Spellings of one address that the hot path remembers."""
@@ -64,6 +66,7 @@ class Routes:
         self.clicks: dict[str, int] = {}
         """Human clicks by link, of links whose rules ask for them: as old as what is known of the link."""
         self._breaker = Breaker()
+        self._confirmations = Confirmations(self._versions, self._believe, self._refresh, now)
         self._believed_seconds = BELIEVED_DEAF_SECONDS
 
     def __len__(self) -> int:
@@ -78,9 +81,9 @@ class Routes:
         return entry if entry is not None and self._now() < entry.until else None
 
     def renew(self, entry: Entry) -> None:
-        """Look a believed route up again in the background, if it is time: no visitor waits for that."""
-        if (now := self._now()) >= entry.due:
-            self._refresh(entry.address, now)
+        """Have a believed route confirmed in the background, if it is time: no visitor waits for that."""
+        if self._now() >= entry.due:
+            self._confirmations.add(entry, self._believed_seconds * TOGETHER)
 
     def knows(self, domain: str, slug_key: str) -> bool:
         """Whether the table has this link, believed or not."""
@@ -106,10 +109,10 @@ class Routes:
             return await self._load(address, now)
         if now < entry.until:
             if now >= entry.due:
-                self._refresh(address, now)
+                self._confirmations.add(entry, self._believed_seconds * TOGETHER)
             return entry
         if not self._breaker.closed:
-            self._refresh(address, now)
+            self._refresh(address)
             self._counts.stale += 1
             return entry
         try:
@@ -146,8 +149,9 @@ class Routes:
         for load in self._loads.values():
             load.edited_to = _UNKNOWN_EDIT
 
-    def _refresh(self, address: Address, now: float) -> None:
+    def _refresh(self, address: Address) -> None:
         """Look up in the background, unless somebody does or the database is known to be away."""
+        now = self._now()
         if address not in self._loads and self._breaker.admits(now):
             self._start(address, now)
 
@@ -177,7 +181,7 @@ class Routes:
         for _ in range(_ATTEMPTS):
             load.edited_to = None
             asked_at = self._now()
-            found, route = await self._answered(address)
+            found, route = await self._read(address)
             outdated = load.outdates(found)
             if not outdated:
                 break
@@ -185,18 +189,35 @@ class Routes:
         if route is None:
             self._drop(address)
             return None
-        entry = self._keep(address, route, 0.0 if outdated else asked_at)
+        entry = self._keep(address, route)
+        if (
+            not outdated
+        ):  # one that edits overtake time and again serves those who wait; the next visitor asks
+            self._believe(entry, asked_at)
         entry.ruled = found if isinstance(found, Link) and found.rules else None
         return entry
 
-    async def _answered(self, address: Address) -> tuple[Link | routes.Tombstone | None, Route | None]:
+    async def _read(self, address: Address) -> tuple[Link | routes.Tombstone | None, Route | None]:
+        async with self._asking():
+            found = await self._source.by_slug(*address)
+            route = self._route(address, found) if isinstance(found, Link) else None
+            if route is not None and route.counts:
+                await self._count(route)
+        return found, route
+
+    async def _versions(self, addresses: Sequence[Address]) -> Mapping[Address, int]:
+        if not self._breaker.admits(self._now()):
+            raise Unavailable("the database is away", retry_after_seconds=1)
+        async with self._asking():
+            return await self._source.versions(addresses)
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[None]:
+        """Around a question to the database: in time or Unavailable, and the breaker learns of it."""
         self._counts.loads += 1
         try:
             async with asyncio.timeout(self._load_seconds):
-                found = await self._source.by_slug(*address)
-                route = self._route(address, found) if isinstance(found, Link) else None
-                if route is not None and route.counts:
-                    await self._count(route)
+                yield
         except (Unavailable, TimeoutError) as error:
             self._counts.loads_failed += 1
             if self._breaker.closed:
@@ -206,7 +227,6 @@ class Routes:
         if not self._breaker.closed:
             _log.warning("the database answers again")
             self._breaker.answered()
-        return found, route
 
     async def _count(self, route: Route) -> None:
         clicks = await self._source.clicks(route.workspace_id, route.link_id)
@@ -222,13 +242,8 @@ class Routes:
             return entry.route
         return routes.route(link)
 
-    def _keep(self, address: Address, route: Route, asked_at: float) -> Entry:
-        """Put a link into the table, behind all that were looked up before it.
-
-        Args:
-            asked_at: when its look-up began; 0 for one that edits have overtaken time and again: it serves
-                those who wait, the next visitor asks again.
-        """
+    def _keep(self, address: Address, route: Route) -> Entry:
+        """Put a link into the table, behind all that were looked up before; nothing is believed of it yet."""
         entry = self._entries.pop(address, None)
         if entry is None:
             entry = Entry()
@@ -236,12 +251,17 @@ class Routes:
             self._forget_aliases(entry)
         entry.address = address
         entry.lead(route)
-        entry.due = asked_at and asked_at + self._believed_seconds * AHEAD
-        entry.until = asked_at and asked_at + self._believed_seconds
+        entry.due = entry.until = 0.0
         self._entries[address] = entry
         if len(self._entries) > self._size:
             self._drop(next(iter(self._entries)))
         return entry
+
+    def _believe(self, entry: Entry, asked_at: float) -> None:
+        """What the database said of a route in the table, asked at `asked_at`, holds for a while."""
+        entry.due = asked_at + self._believed_seconds * AHEAD
+        entry.until = asked_at + self._believed_seconds
+        self._entries[entry.address] = self._entries.pop(entry.address)
 
     def _drop(self, address: Address) -> None:
         entry = self._entries.pop(address, None)

@@ -1,5 +1,6 @@
 """Links as visitors ask for them: by host and slug, from the primary, within the redirect's budget."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -40,6 +41,25 @@ class MongoRoutes:
             return codec.to_value(document, Link)
         except (msgspec.ValidationError, KeyError) as error:
             raise Damaged(f"{document['_id']}: {error}") from error
+
+    async def versions(self, addresses: Sequence[tuple[str, str]]) -> dict[tuple[str, str], int]:
+        """The versions that links have now, by host and slug key; without deleted ones.
+
+        Raises:
+            errors.Unavailable: the database does not answer in time.
+        """
+        slug_keys: dict[str, list[str]] = {}
+        for domain, slug_key in addresses:
+            slug_keys.setdefault(domain, []).append(slug_key)
+        asked = [{"domain": domain, "slug_key": {"$in": wanted}} for domain, wanted in slug_keys.items()]
+        read = {"_id": 0, "domain": 1, "slug_key": 1, "version": 1, "deleted_at": 1}
+        with answering():
+            documents = await self._links.find({"$or": asked}, read, hint=_BY_SLUG).to_list()
+        return {
+            (document["domain"], document["slug_key"]): document["version"]
+            for document in documents
+            if document.get("deleted_at") is None
+        }
 
     async def clicks(self, workspace_id: str, link_id: str) -> int:
         """How many human clicks a link has in the ledger."""

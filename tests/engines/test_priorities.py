@@ -47,3 +47,35 @@ def test_redirects_ask_for_short_turns() -> None:
     shown = told_by("priorities.come_first(); print(open('/proc/self/sched').read())")
     assert re.search(r"se\.slice\s*:\s*100000$", shown, re.MULTILINE)
     assert re.search(r"policy\s*:\s*0$", shown, re.MULTILINE)
+
+
+COMPUTING = """
+import asyncio, time, uvloop
+def policy():
+    return os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK
+async def main():
+    leading = asyncio.create_task(priorities.keep_ahead())
+    await asyncio.sleep(0)
+    print(policy(), end=" ")
+    deadline = time.monotonic() + 20
+    while policy() == os.SCHED_RR and time.monotonic() < deadline:
+        pass
+    print(policy(), end=" ")
+    while policy() != os.SCHED_RR and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)
+    print(policy(), end=" ")
+    leading.cancel()
+    await asyncio.gather(leading, return_exceptions=True)
+    print(policy())
+uvloop.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="scheduling policies are Linux's")
+def test_redirects_that_never_rest_share_the_processor() -> None:
+    """BK-04: real-time precedence ends while a process computes without a pause, and comes back."""
+    command = [sys.executable, "-c", "import os; os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))"]
+    if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("no process may have real-time precedence here: that takes root or CAP_SYS_NICE")
+    ahead, shared = str(os.SCHED_RR), str(os.SCHED_OTHER)
+    assert told_by(COMPUTING).split() == [ahead, shared, ahead, shared]

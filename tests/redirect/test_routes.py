@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from domain.visits import Outcome
 from redirect import routes
 from redirect.buckets import Buckets
 from redirect.counts import Counts
+from redirect.entries import Address, Entry
 from redirect.routes import Routes
 from storage.routes import MongoRoutes
 from tests.faults.proxies import Proxy, door, mongodb_socket
@@ -30,6 +31,8 @@ class HeldUp:
     def __init__(self, source: MongoRoutes) -> None:
         self._source = source
         self.asked = 0
+        self.questions: list[int] = []
+        """Links in each question for versions."""
         self.read = asyncio.Event()
         self.go = asyncio.Event()
 
@@ -39,6 +42,13 @@ class HeldUp:
         self.read.set()
         await self.go.wait()
         return found
+
+    async def versions(self, addresses: Sequence[Address]) -> dict[Address, int]:
+        versions = await self._source.versions(addresses)
+        self.questions.append(len(addresses))
+        self.read.set()
+        await self.go.wait()
+        return versions
 
 
 def table(source: Any, *, now: Callable[[], float] = time.monotonic, size: int = 100) -> Routes:
@@ -117,32 +127,78 @@ async def test_the_table_is_bounded(site: Site) -> None:
     assert routes.knows(DOMAIN, link.slug_key)
 
 
-async def test_a_believed_route_answers_at_once_while_it_is_looked_up_again(site: Site) -> None:
-    """The hot path stays short for as long as a route is believed; `renew` keeps it so."""
+async def known(site: Site, routes: Routes, count: int) -> list[tuple[Link, Entry]]:
+    """Links that are in the table, each under its id as an alias."""
+    pairs = []
+    for _ in range(count):
+        link = await site.add()
+        entry = await routes.find(DOMAIN, link.slug_key)
+        assert entry is not None
+        routes.learn(link.id.encode(), entry)
+        pairs.append((link, entry))
+    return pairs
+
+
+async def test_believed_routes_answer_at_once_while_they_are_confirmed_together(site: Site) -> None:
+    """The hot path stays short while a route is believed; `renew` keeps many so with one question."""
     now = 1_000.0
     source = HeldUp(MongoRoutes(site.services.database))
     source.go.set()
     routes = table(source, now=lambda: now)
-    link = await site.add()
-    entry = await routes.find(DOMAIN, link.slug_key)
-    assert entry is not None
-    routes.learn(b"alias", entry)
-    routes.renew(entry)
-    assert (routes.at_once(b"alias"), source.asked) == (entry, 1)
+    pairs = await known(site, routes, 5)
+    for _, entry in pairs:
+        routes.renew(entry)
     source.go.clear()
     source.read.clear()
     now += 4.5
-    for _ in range(3):
-        assert routes.at_once(b"alias") is entry
+    for link, entry in pairs * 3:
+        assert routes.at_once(link.id.encode()) is entry
         routes.renew(entry)
     await source.read.wait()
     now += 0.4
-    assert routes.at_once(b"alias") is entry
+    assert all(routes.at_once(link.id.encode()) is entry for link, entry in pairs)
     source.go.set()
-    await until(lambda: entry.until > now + 4)
-    assert (routes.at_once(b"alias"), source.asked) == (entry, 2)
+    await until(lambda: all(entry.until > now + 4 for _, entry in pairs))
+    assert (source.asked, source.questions) == (5, [5])
     now += 5.1
-    assert routes.at_once(b"alias") is None
+    assert [routes.at_once(link.id.encode()) for link, _ in pairs] == [None] * 5
+
+
+async def test_what_is_not_confirmed_is_looked_up_or_gone(site: Site) -> None:
+    """RD-12: edits and deletions that nobody told of are found out, and one told of meanwhile stays."""
+    now = 1_000.0
+    source = HeldUp(MongoRoutes(site.services.database))
+    source.go.set()
+    routes = table(source, now=lambda: now)
+    (edited, entry), (deleted, _), (told, told_entry) = pairs = await known(site, routes, 3)
+    links = site.services.database["links"]
+    await links.update_one(
+        {"_id": edited.id}, {"$set": {"destination": "https://new.example/", "version": 2}}
+    )
+    await links.update_one({"_id": deleted.id}, {"$set": {"deleted_at": deleted.created_at, "version": 2}})
+    now += 4.5
+    source.go.clear()
+    source.read.clear()
+    for _, each in pairs:
+        routes.renew(each)
+    await source.read.wait()
+    routes.changed(LinkChanged(DOMAIN, told.slug_key, 2))
+    source.go.set()
+    await until(lambda: not routes.knows(DOMAIN, deleted.slug_key))
+    await until(lambda: entry.until > now + 4)
+    assert entry.route.settled == Decision(Outcome.REDIRECT, "https://new.example/")
+    assert (routes.knows(DOMAIN, told.slug_key), told_entry.until) == (False, 0.0)
+    assert (source.asked, source.questions) == (5, [3])
+
+
+async def test_versions_are_told_of_many_hosts_at_once(site: Site) -> None:
+    """A slug means another link on another host; what is deleted or was never made has no version."""
+    here = await site.add()
+    await site.add(here.slug, domain="to.example", version=7)
+    asked = [(DOMAIN, here.slug_key), ("to.example", here.slug_key), (DOMAIN, "never-made")]
+    assert await MongoRoutes(site.services.database).versions(asked) == dict(
+        zip(asked[:2], (1, 7), strict=True)
+    )
 
 
 async def test_routes_are_asked_for_again_after_five_seconds(site: Site) -> None:
