@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -12,13 +13,17 @@ import msgspec
 
 from domain import mails
 from domain.errors import Unavailable
-from domain.mails import Letter, Mail, Mails, MailState, Postbox, Postponed, Undeliverable
+from domain.mails import Addressee, Letter, Mail, Mails, MailState, Postbox, Postponed, Undeliverable
 from domain.participants import Participant
 from domain.patterns import Unfit
 
 LOOK_SECONDS: Final = 0.5
 AGAIN_SECONDS: Final = 5.0
 """How long it waits while MongoDB is away."""
+MOST_AT_ONCE: Final = 20
+"""Mails that are taken together; where a server is slow, as many as it managed in time before."""
+TOGETHER_SECONDS: Final = 1.0
+"""After which no more of them are tried: others may, and what is known of receivers is not old."""
 LEASE: Final = timedelta(seconds=90)
 """After so long a mail whose sender was killed is tried again."""
 
@@ -42,20 +47,31 @@ class Counts:
     mails_discarded: int = 0
 
 
-class Writing(Protocol):
-    """Where mails become letters."""
+class Papers(Protocol):
+    """What some mails are about, as it was a moment ago."""
 
-    async def receiver(self, mail: Mail) -> Participant | None:
+    def receiver(self, mail: Mail) -> Participant | None:
         """Whom it is for; None: nobody any more."""
         ...
 
-    async def letter(self, mail: Mail, receiver: Participant) -> Letter | None:
+    def letter(self, mail: Mail, receiver: Participant) -> Letter | None:
         """The letter; None: what it is about is gone. Raises patterns.Unfit."""
+        ...
+
+
+class Writing(Protocol):
+    """Where mails become letters."""
+
+    async def papers(self, wanted: Sequence[Mail]) -> Papers:
+        """Read what they are about. Raises errors.Unavailable."""
         ...
 
 
 class Sender:
     """Sends what is due, one letter after the other. Several may work at once, each on its own postbox.
+
+    Mails are taken and noted several at a time. What they are about is read when they are taken, so who does
+    not want mails any more may get one that was taken up to TOGETHER_SECONDS before.
 
     Args:
         mails: where they are kept.
@@ -78,6 +94,7 @@ class Sender:
         self._postbox = postbox
         self._clock = clock
         self._counts = counts
+        self._at_once = MOST_AT_ONCE
 
     async def keep(self) -> None:
         """Send for ever."""
@@ -90,27 +107,45 @@ class Sender:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     async def once(self) -> bool:
-        """Try the mail that is due longest; False: nothing is due. Raises errors.Unavailable."""
+        """Try the mails that are due longest; False: nothing is due. Raises errors.Unavailable."""
         now = self._clock()
-        mail = await self._mails.take(now, now + LEASE)
-        if mail is not None:
-            await self._mails.settle(await self._tried(mail))
-        return mail is not None
+        taken = await self._mails.take(now, now + LEASE, self._at_once)
+        if not taken:
+            return False
+        tried = await self._tried_in_time(taken)
+        await self._mails.settle(tried)
+        await self._mails.give_back(taken[len(tried) :], now)
+        self._at_once = len(tried) if len(tried) < len(taken) else min(2 * self._at_once, MOST_AT_ONCE)
+        return True
 
-    async def _tried(self, mail: Mail) -> Mail:
-        """The mail as it is after this attempt."""
-        receiver = await self._writing.receiver(mail)
+    async def _tried_in_time(self, taken: Sequence[Mail]) -> list[Mail]:
+        """The first mails as they are after this attempt: one at least, and no more when time is up."""
+        late = time.monotonic() + TOGETHER_SECONDS
+        papers = await self._writing.papers(taken)
+        receivers = [(mail.workspace_id, papers.receiver(mail)) for mail in taken]
+        unwanted = await self._mails.suppressed({(where, who.email_key) for where, who in receivers if who})
+        tried: list[Mail] = []
+        for mail in taken:
+            tried.append(await self._tried(mail, papers, unwanted))
+            if time.monotonic() > late:
+                break
+        return tried
+
+    async def _tried(self, mail: Mail, papers: Papers, unwanted: set[Addressee]) -> Mail:
+        receiver = papers.receiver(mail)
         if receiver is None or not receiver.consenting or receiver.email is None:
             return self._settled(mail, MailState.DISCARDED, "the receiver does not want mails")
-        if await self._mails.suppressed(mail.workspace_id, receiver.email_key):
+        addressee = (mail.workspace_id, receiver.email_key)
+        if addressee in unwanted:
             return self._settled(mail, MailState.DISCARDED, "mails to this address came back")
         try:
-            letter = await self._writing.letter(mail, receiver)
+            letter = papers.letter(mail, receiver)
             if letter is None:
                 return self._settled(mail, MailState.DISCARDED, "its referral is gone")
             await self._postbox.send(letter)
         except Undeliverable as undeliverable:
-            await self._mails.suppress(mail.workspace_id, receiver.email_key, self._clock())
+            unwanted.add(addressee)
+            await self._mails.suppress(*addressee, self._clock())
             return self._settled(mail, MailState.FAILED, str(undeliverable))
         except (Postponed, Unfit, ValueError) as problem:
             return self._postponed(mail, problem)

@@ -1,6 +1,6 @@
 """Mails: what a promotion writes to its participants, in their language, and what becomes of each."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -17,6 +17,9 @@ MAX_ATTEMPTS: Final = 14
 FIRST_PAUSE: Final = timedelta(seconds=30)
 LAST_PAUSE: Final = timedelta(hours=12)
 """Pauses double from the first to the last: the last attempt is about two days after the first."""
+
+Addressee = tuple[str, bytes]
+"""A workspace, and the keyed hash of an address that it writes to."""
 
 
 class MailState(StrEnum):
@@ -90,20 +93,24 @@ class Postbox(Protocol):
 class Mails(Protocol):
     """Where mails are kept. Each method raises errors.Unavailable while the database is away."""
 
-    async def take(self, now: datetime, until: datetime) -> Mail | None:
-        """The mail that is due longest, which nobody else takes before `until`; None: nothing is due."""
+    async def take(self, now: datetime, until: datetime, most: int) -> list[Mail]:
+        """The mails that are due longest, which nobody else takes before `until`; none: nothing is due."""
         ...
 
-    async def settle(self, mail: Mail) -> None:
-        """Keep what became of a mail that was taken."""
+    async def settle(self, mails: Sequence[Mail]) -> None:
+        """Keep what became of mails that were taken."""
+        ...
+
+    async def give_back(self, mails: Sequence[Mail], now: datetime) -> None:
+        """Let others take mails that were taken and not tried."""
         ...
 
     async def suppress(self, workspace_id: str, email_key: bytes, at: datetime) -> None:
         """Send nothing more to an address."""
         ...
 
-    async def suppressed(self, workspace_id: str, email_key: bytes) -> bool:
-        """Whether nothing is sent to an address."""
+    async def suppressed(self, addressees: Collection[Addressee]) -> set[Addressee]:
+        """To whom of these nothing is sent."""
         ...
 
 

@@ -1,6 +1,6 @@
 """Referral links: a call that signs a person up, and gives the same link however often it is repeated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -23,6 +23,10 @@ _ROUNDS: Final = 20
 """How often in a row everything may have changed under us."""
 
 
+Caller = tuple[str, str]
+"""A workspace, and the key that calls."""
+
+
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """What a call gave.
 
@@ -40,8 +44,12 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 class ReferralBatches(Protocol):
     """Makes links of calls that come at the same time together."""
 
-    async def create(self, wish: Wish, desk: Desk) -> Made:
-        """What `create` gives."""
+    async def create(self, wish: Wish, caller: Caller, desk: Callable[[], Awaitable[Desk]]) -> Made:
+        """What `create` gives.
+
+        Args:
+            desk: opens what the caller's sign-ups work with; once for those that are made together.
+        """
         ...
 
 

@@ -1,5 +1,7 @@
 """Referrals: giving people their links, and looking them up again."""
 
+from functools import partial
+
 import strawberry
 
 from domain import emails, referral_creation, referral_links, withdrawals
@@ -57,9 +59,13 @@ class ReferralMutations:
         input: CreateReferralLinkInput,  # noqa: A002 - the API's name
     ) -> ReferralPayload:
         """Repeated, also at the same time, it gives the same one."""
-        context, desk = info.context, await signup_desk(info.context)
-        alone = referral_links.create if context.repeats else context.stores.referral_batches.create
-        made = await outcome(alone(input.to_domain(), desk))
+        context, wish = info.context, input.to_domain()
+        if context.repeats:
+            made = await outcome(referral_links.create(wish, await signup_desk(context)))
+        else:
+            caller = (context.viewer.workspace_id, context.viewer.key_id)
+            batches = context.stores.referral_batches
+            made = await outcome(batches.create(wish, caller, partial(signup_desk, context)))
         return ReferralPayload.of(made, info)
 
     @strawberry.mutation(

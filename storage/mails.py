@@ -1,12 +1,13 @@
 """Mails in MongoDB: `mails`, which holds no address, and `suppressions`, which holds keyed hashes of some."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from pymongo import ReturnDocument
+from bson import ObjectId
+from pymongo import ReplaceOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
-from domain.mails import Mail, MailState
+from domain.mails import Addressee, Mail, MailState
 from storage import codec, mongo
 from storage.mongo import Database, answering
 
@@ -24,22 +25,35 @@ class MongoMails:
         self._mails = database["mails"]
         self._suppressions = database["suppressions"]
 
-    async def take(self, now: datetime, until: datetime) -> Mail | None:
-        """The mail that is due longest, which nobody else takes before `until`."""
+    async def take(self, now: datetime, until: datetime, most: int) -> list[Mail]:
+        """The mails that are due longest, as far as others are not quicker; none: nothing is due."""
+        due = {"state": MailState.PENDING, "due_at": {"$lte": now}}
+        mine = {"taken_by": ObjectId()}
+        taken = {"$set": {"due_at": until, **mine}, "$inc": {"attempts": 1}}
         with answering():
-            document = await self._mails.find_one_and_update(
-                {"state": MailState.PENDING, "due_at": {"$lte": now}},
-                {"$set": {"due_at": until}, "$inc": {"attempts": 1}},
-                sort=[("due_at", 1)],
-                return_document=ReturnDocument.AFTER,
-            )
-        return None if document is None else codec.to_value(document, Mail)
+            while found := await self._mails.find(due, {"_id": 1}).sort("due_at", 1).limit(most).to_list():
+                these = {"_id": {"$in": [document["_id"] for document in found]}}
+                if (await self._mails.update_many({**these, **due}, taken)).modified_count:
+                    documents = await self._mails.find({**these, **mine}).to_list()
+                    return [codec.to_value(document, Mail) for document in documents]
+        return []
 
-    async def settle(self, mail: Mail) -> None:
-        """Keep what became of a mail, unless somebody has tried it again meanwhile."""
-        seen = {"_id": mail.id, "workspace_id": mail.workspace_id, "attempts": mail.attempts}
-        with answering():
-            await self._mails.replace_one(seen, codec.to_document(mail))
+    async def settle(self, mails: Sequence[Mail]) -> None:
+        """Keep what became of mails, but of those that somebody has tried again meanwhile."""
+        if mails:
+            with answering():
+                await self._mails.bulk_write(
+                    [ReplaceOne(_taken(mail), codec.to_document(mail)) for mail in mails], ordered=False
+                )
+
+    async def give_back(self, mails: Sequence[Mail], now: datetime) -> None:
+        """Let others take mails that were taken and not tried."""
+        if mails:
+            untried = {"$set": {"due_at": now}, "$inc": {"attempts": -1}}
+            with answering():
+                await self._mails.bulk_write(
+                    [UpdateOne(_taken(mail), untried) for mail in mails], ordered=False
+                )
 
     async def suppress(self, workspace_id: str, email_key: bytes, at: datetime) -> None:
         """Send nothing more to an address."""
@@ -49,11 +63,17 @@ class MongoMails:
                 {"_id": _name(workspace_id, email_key)}, {"$setOnInsert": {**entry, "at": at}}, upsert=True
             )
 
-    async def suppressed(self, workspace_id: str, email_key: bytes) -> bool:
-        """Whether nothing is sent to an address."""
+    async def suppressed(self, addressees: Collection[Addressee]) -> set[Addressee]:
+        """To whom of these nothing is sent."""
+        names = {_name(*each): each for each in addressees}
         with answering():
-            found = await self._suppressions.find_one({"_id": _name(workspace_id, email_key)}, {"_id": 1})
-        return found is not None
+            documents = await self._suppressions.find({"_id": {"$in": list(names)}}, {"_id": 1}).to_list()
+        return {names[document["_id"]] for document in documents}
+
+
+def _taken(mail: Mail) -> mongo.Document:
+    """The mail as long as nobody else has taken it: whoever does counts an attempt."""
+    return {"_id": mail.id, "workspace_id": mail.workspace_id, "attempts": mail.attempts}
 
 
 def _name(workspace_id: str, email_key: bytes) -> str:

@@ -1,5 +1,6 @@
 """Mails over a real SMTP server: sent at least once, always under one Message-ID, and never unwanted."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -98,10 +99,12 @@ async def test_a_sender_that_was_killed_is_followed_by_another(
     """At least once, under the same Message-ID: the server took it, and nobody noted that."""
     handler, url = server
     await prepared(opened)
-    mail = await MongoMails(opened.database).take(opened.clock(), opened.clock() + LEASE)
-    assert mail is not None
+    (mail,) = await MongoMails(opened.database).take(opened.clock(), opened.clock() + LEASE, 5)
     async with SmtpServer(url, FROM) as postbox:
-        letter = await Writing(opened).letter(mail, await receiver(opened, mail))
+        papers = await Writing(opened).papers([mail])
+        receiver = papers.receiver(mail)
+        assert receiver is not None
+        letter = papers.letter(mail, receiver)
         assert letter is not None
         await postbox.send(letter)
         assert not await sender(opened, postbox).once()
@@ -109,10 +112,58 @@ async def test_a_sender_that_was_killed_is_followed_by_another(
     assert [each["Message-ID"] for each in handler.letters] == ["<mal_1@links.example>"] * 2
 
 
-async def receiver(opened: Services, mail: Mail) -> Participant:
-    found = await Writing(opened).receiver(mail)
-    assert found is not None
-    return found
+async def copies(opened: Services, count: int) -> list[str]:
+    """So many mails that are due, one after the other; their ids."""
+    mail = await prepared(opened)
+    others = [
+        msgspec.structs.replace(mail, id=f"mal_{number}", due_at=mail.due_at + timedelta(seconds=number))
+        for number in range(2, count + 1)
+    ]
+    await opened.database["mails"].insert_many([codec.to_document(each) for each in others])
+    return [mail.id, *(each.id for each in others)]
+
+
+async def test_senders_beside_each_other_share_what_is_due(
+    opened: Services, server: tuple[Handler, str]
+) -> None:
+    """Each mail is sent by one of them, and noted as sent."""
+    handler, url = server
+    wanted = await copies(opened, 70)
+
+    async def all_sent(postbox: Postbox) -> None:
+        sending = sender(opened, postbox, later=timedelta(minutes=5))
+        while await sending.once():
+            pass
+
+    async with SmtpServer(url, FROM) as one, SmtpServer(url, FROM) as other:
+        await asyncio.gather(all_sent(one), all_sent(other))
+    assert sorted(each["Message-ID"] for each in handler.letters) == sorted(
+        f"<{each}@links.example>" for each in wanted
+    )
+    documents = await opened.database["mails"].find({}).to_list()
+    assert {(each["state"], each["attempts"], "taken_by" in each) for each in documents} == {
+        ("SENT", 1, False)
+    }
+
+
+async def test_what_a_slow_server_leaves_no_time_for_is_given_back(
+    opened: Services, server: tuple[Handler, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another sender takes it at once, and no attempt is counted."""
+    handler, url = server
+    wanted = await copies(opened, 3)
+    monkeypatch.setattr("delivery.mails.TOGETHER_SECONDS", 0.0)
+    async with SmtpServer(url, FROM) as postbox:
+        sending = sender(opened, postbox, later=timedelta(minutes=5))
+        assert await sending.once()
+        documents = await opened.database["mails"].find({}, sort=[("due_at", 1)]).to_list()
+        assert sorted((each["state"], each["attempts"]) for each in documents) == [
+            ("PENDING", 0), ("PENDING", 0), ("SENT", 1),
+        ]  # fmt: skip
+        assert [await sending.once() for _ in range(3)] == [True, True, False]
+    assert sorted(each["Message-ID"] for each in handler.letters) == [
+        f"<{each}@links.example>" for each in wanted
+    ]
 
 
 async def test_a_server_that_is_away_is_tried_again(
@@ -141,9 +192,9 @@ async def test_who_is_refused_for_good_gets_no_more(
     async with SmtpServer(url, FROM) as postbox:
         await sender(opened, postbox).once()
     assert (await state(opened)).state is became
-    suppressed = await MongoMails(opened.database).suppressed("ws_1", ANA.email_key)
-    assert suppressed is (became is MailState.FAILED)
-    assert not await MongoMails(opened.database).suppressed("ws_2", ANA.email_key)
+    asked = {("ws_1", ANA.email_key), ("ws_2", ANA.email_key)}
+    suppressed = await MongoMails(opened.database).suppressed(asked)
+    assert suppressed == ({("ws_1", ANA.email_key)} if became is MailState.FAILED else set())
 
 
 @pytest.mark.parametrize("changes", [{"consents": ()}, {"email": None}], ids=["never consented", "erased"])
