@@ -9,7 +9,7 @@ from typing import Final
 
 import strawberry
 
-from app import exports, graph, results, services, serving, tasks, uploads
+from app import exports, garbage, graph, results, services, serving, tasks, uploads
 from app.entrances import Entrance, Work
 from app.exports import Exports
 from app.graphql import sockets as protocol
@@ -141,6 +141,7 @@ async def run(
             *(metrics.flushing, hub.listen, hub.look_after, watches.listen, watches.look_after),
             *(event_hub.listen, event_hub.look_after),
         ):
+            garbage.settle()
             await serving.serve(
                 Operations(api.application, readiness, metrics),
                 sockets,

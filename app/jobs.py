@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 
-from app import connections, priorities, services, serving, settling, tasks
+from app import connections, garbage, priorities, services, serving, settling, tasks
 from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
 from app.services import Services
@@ -43,6 +43,7 @@ async def run(
         async with tasks.background(
             metrics.flushing, keeping.keep, settling.settlements(opened, settled).keep
         ):
+            garbage.settle()
             if not sockets:
                 await jobs.run(serving.stopping())
             else:

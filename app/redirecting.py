@@ -11,7 +11,7 @@ from functools import partial
 
 import msgspec
 
-from app import connections, priorities, serving, tasks
+from app import connections, garbage, priorities, serving, tasks
 from app.connections import Connections
 from app.health import Operations, Readiness
 from app.metrics import Metrics
@@ -66,6 +66,7 @@ async def run(settings: Settings, sockets: list[socket.socket]) -> None:
                 tasks.background(metrics.flushing, priorities.keep_ahead),
             ):
                 readiness = Readiness({"process": _alive})
+                garbage.settle()
                 await serving.serve(
                     Operations(redirect, readiness, metrics),
                     sockets,

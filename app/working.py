@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
-from app import connections, mailing, priorities, serving, tasks
+from app import connections, garbage, mailing, priorities, serving, tasks
 from app.connections import Connections
 from app.health import Check, Operations, Readiness
 from app.metrics import Metrics
@@ -65,6 +65,7 @@ async def run(
             _sequencer(opened, sequenced).keep(),
         ) as clicks,
     ):
+        garbage.settle()
         await _ship(clicks, sockets, Operations(None, _readiness(opened, needs), metrics))
     metrics.flush()
 

@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 
 import pymongo
 
-from app import embedded, graph, seeding, services
+from app import embedded, garbage, graph, seeding, services
 from app.services import Services
 from app.settings import Settings
 from domain import ids, instants
@@ -78,6 +78,7 @@ class Bench:
         viewer = Viewer(
             workspace_id=WORKSPACE_ID, key_id=ids.of("key", 0, bytes(10)), scopes=frozenset({Scope.ADMIN})
         )
+        garbage.settle()
         self._context = Context(
             viewer=viewer,
             request_id="bench",

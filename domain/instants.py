@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 Clock = Callable[[], datetime]
@@ -29,6 +30,12 @@ def parsed(text: str) -> datetime:
 def written(at: datetime) -> str:
     """An instant in RFC 3339 with milliseconds and `Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@lru_cache(4_096)
+def written_milliseconds(at_ms: int) -> str:
+    """The same of milliseconds since the Unix epoch; kept for a while, for series share their points."""
+    return written(of_milliseconds(at_ms))
 
 
 def milliseconds(at: datetime) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -26,8 +27,11 @@ class Interval(StrEnum):
     MONTH = "MONTH"
 
 
-def starts(period: Period, interval: Interval, timezone: str) -> list[int]:
+@lru_cache(64)
+def starts(period: Period, interval: Interval, timezone: str) -> tuple[int, ...]:
     """Where each point of a series begins, milliseconds since the Unix epoch, in order.
+
+    Kept for a while: an answer with a series for each of many links asks the same again and again.
 
     The first begins where the period does or before; each lasts until the next one, the last until the period
     ends. A day is 23 or 25 hours long where clocks are changed, a week begins on Monday (ISO 8601), and an
@@ -49,7 +53,7 @@ def starts(period: Period, interval: Interval, timezone: str) -> list[int]:
                 f"ask for a shorter range or for longer intervals than {interval}."
             )
         found.append(start)
-    return found
+    return tuple(found)
 
 
 def zone(timezone: str) -> ZoneInfo:

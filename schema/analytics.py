@@ -79,7 +79,7 @@ class Point(Earning):
     @classmethod
     def of(cls, at_ms: int, figures: Figures, earned: Earned) -> "Point":
         """The figures of the interval that begins `at_ms` after the Unix epoch."""
-        at = DateTime(instants.written(instants.of_milliseconds(at_ms)))
+        at = DateTime(instants.written_milliseconds(at_ms))
         return cls(at=at, clicks=BigInt(figures.clicks), uniques=BigInt(figures.uniques), earned=earned)
 
 
