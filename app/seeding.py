@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from app import connections, embedded, preparing, services, working
+from app import connections, embedded, garbage, preparing, services, working
 from app.services import Services
 from app.settings import Settings
 from delivery import counts
@@ -62,6 +62,7 @@ async def run(
         started = time.perf_counter()
         known = Known(Agents().read)
         span = {"start_ms": instants.milliseconds(since), "end_ms": instants.milliseconds(until)}
+        garbage.settle()  # the links above all
         visits = seeding.records(made, clicks, **span, dice=dice, known=known)
         written = await _ship(opened, visits)
         _say(f"{written:,} clicks of {days} days in the ledger: {_rate(written, started)}")
