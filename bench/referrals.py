@@ -15,11 +15,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import httpx
+import uvloop
 
-from tests.application import Application, running
+from bench.callers import Caller, calling
+from tests.application import running
 
 NEEDED_PER_SECOND: Final = 300
 NEEDED_P95_MS: Final = 10
@@ -48,15 +49,15 @@ async def main(rounds: int, links: int, callers: int) -> int:
     with tempfile.TemporaryDirectory(prefix="lg") as folder:
         async with (
             running(Path(folder), environment=ENVIRONMENT) as application,
-            httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=callers)) as client,
+            calling(application, callers) as lines,
         ):
-            await application.graphql(client, PROMOTION, input=SPRING)
-            await _created(application, client, people(0, 200), callers)  # warm
+            await lines[0].ask(PROMOTION, input=SPRING)
+            await _created(lines, people(0, 200))  # warm
             rates, reads = [], []
             for number in range(1, rounds + 1):
                 asked = people(number, links)
-                rates.append(links / await _created(application, client, asked, callers))
-                reads.append(await _read(application, client, asked[: min(links, 300)]))
+                rates.append(links / await _created(lines, asked))
+                reads.append(await _read(lines[0], asked[: min(links, 300)]))
                 print(f"round {number:<2}{rates[-1]:>10,.0f} links/s{reads[-1]:>10.2f} ms to read one, p95")
     rate, p95 = statistics.median(rates), statistics.median(reads)
     print(f"createReferralLink {rate:,.0f}/s (median; needed {NEEDED_PER_SECOND})")
@@ -69,30 +70,29 @@ def people(number: int, count: int) -> list[str]:
     return [f"person-{number}-{each}@example.com" for each in range(count)]
 
 
-async def _created(
-    application: Application, client: httpx.AsyncClient, asked: Sequence[str], callers: int
-) -> float:
+async def _created(callers: Sequence[Caller], asked: Sequence[str]) -> float:
     """Seconds until everybody has a link."""
     waiting = iter(asked)
 
-    async def call() -> None:
+    async def call(caller: Caller) -> None:
         for email in waiting:
-            given: dict[str, Any] = {"promotionUid": "bench", "email": email, "consent": CONSENT}
-            answer = await application.graphql(client, REFER, input=given)
+            answer = await caller.ask(
+                REFER, input={"promotionUid": "bench", "email": email, "consent": CONSENT}
+            )
             if answer["createReferralLink"]["referral"] is None:
                 raise SystemExit(f"no link was made: {answer}")
 
     began = time.perf_counter()
-    await asyncio.gather(*(call() for _ in range(callers)))
+    await asyncio.gather(*map(call, callers))
     return time.perf_counter() - began
 
 
-async def _read(application: Application, client: httpx.AsyncClient, asked: Sequence[str]) -> float:
+async def _read(caller: Caller, asked: Sequence[str]) -> float:
     """The 95th percentile of the time that a read takes, milliseconds."""
     taken = []
     for email in asked:
         began = time.perf_counter()
-        answer = await application.graphql(client, READ, email=email)
+        answer = await caller.ask(READ, email=email)
         taken.append((time.perf_counter() - began) * 1000)
         if answer["referral"] is None:
             raise SystemExit("a referral was not found")
@@ -105,4 +105,5 @@ if __name__ == "__main__":
     parser.add_argument("--links", type=int, default=1_500)
     parser.add_argument("--callers", type=int, default=16)
     given = parser.parse_args()
-    sys.exit(asyncio.run(main(given.rounds, given.links, given.callers)))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        sys.exit(runner.run(main(given.rounds, given.links, given.callers)))

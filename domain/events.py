@@ -11,6 +11,7 @@ from domain import attributes, ids, instants
 from domain.access import Scope, Viewer
 from domain.attributes import Scalar
 from domain.click_filters import ClickFilter
+from domain.clicks import Click
 from domain.conversions import Conversion, CreditRow
 from domain.errors import BadRequest, Forbidden
 from domain.jobs import Job, JobState
@@ -41,8 +42,15 @@ TYPES: Final = frozenset(
         *("campaign.created", "campaign.updated", "template.created", "template.updated"),
         *("job.created", "job.succeeded", "job.failed", "job.cancelled", "workspace.updated"),
         *("promotion.created", "promotion.updated", "participant.created", "participant.updated"),
-        *("participant.erased", "referral.created", "conversion.recorded", "conversion.updated"),
-        *("conversion.refunded", "reward.pending", "reward.held", "reward.approved", "reward.paid"),
+        *("participant.erased", "referral.created", "referral.clicked", "conversion.recorded"),
+        *(
+            "conversion.updated",
+            "conversion.refunded",
+            "reward.pending",
+            "reward.held",
+            "reward.approved",
+            "reward.paid",
+        ),
         *("reward.declined", "reward.reversed", "reward.updated"),
     }
 )
@@ -261,6 +269,13 @@ def of_referral(referral: Referral, link: Link | None) -> Told:
     data = {"promotionId": referral.promotion_id, "linkId": referral.link_id, "code": referral.code}
     about = NO_LINK if link is None else about_link(link)
     return Told("referral.created", referral.id, 1, referral.created_at, data, about)
+
+
+def of_referral_click(referral_id: str, promotion_id: str, click: Click) -> Told:
+    """An event of somebody who followed a referral's link."""
+    data = {"promotionId": promotion_id, "linkId": click.link_id, "clickId": click.id}
+    about = About(click.link_id, click.tags, click.campaign_id, click.template_id, click.attributes)
+    return Told("referral.clicked", referral_id, 1, click.at, data, about)
 
 
 def of_conversion(happened: str, conversion: Conversion, row: CreditRow | None, at: datetime) -> Told:

@@ -57,10 +57,6 @@ class Referrals(Protocol):
         """The referral of a code, or None."""
         ...
 
-    async def first(self, workspace_id: str, promotion_id: str, participant_id: str) -> Referral | None:
-        """A participant's oldest referral in a promotion, or None."""
-        ...
-
     async def of_participant(self, workspace_id: str, participant_id: str, window: Window) -> Page[Referral]:
         """One stretch of a participant's referrals, newest first."""
         ...

@@ -10,7 +10,7 @@ from domain import emails
 from domain.links import Link
 from domain.mails import Mail
 from domain.participants import Participant
-from domain.promotions import Promotions
+from domain.promotions import Promotion, Promotions
 from domain.referrals import Referral, Referrals
 from domain.workbenches import Workbench
 
@@ -44,6 +44,15 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     referrals: Mapping[bytes, Referral]
 
 
+class Referred(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's referral with everything that it belongs to; `link` is None where it was deleted."""
+
+    promotion: Promotion
+    participant: Participant
+    referral: Referral
+    link: Link | None
+
+
 class Signups(Protocol):
     """Where people sign up. Each method raises errors.Unavailable while the database is away."""
 
@@ -51,6 +60,10 @@ class Signups(Protocol):
         self, workspace_id: str, email_keys: Sequence[bytes], identities: Sequence[bytes]
     ) -> Known:
         """Participants and referrals that exist, in one round trip."""
+        ...
+
+    async def referred(self, workspace_id: str, promotion_uid: str, email_key: bytes) -> Referred | None:
+        """The oldest referral that the person of an address has in a promotion, in one round trip."""
         ...
 
     async def add_many(self, workspace_id: str, signups: Sequence[Signup]) -> frozenset[str]:

@@ -34,16 +34,12 @@ class ReferralQueries:
         description="A person's first referral in a promotion; null where there is none.", metadata=_READ
     )
     async def referral(self, info: Info, promotion_uid: str, email: str) -> Referral | None:
-        """For account pages, loyalty pages and agents."""
-        stores, workspace_id = info.context.stores, info.context.viewer.workspace_id
-        promotion = await stores.promotions.by_uid(workspace_id, promotion_uid)
-        person = await _person(email, info.context) if promotion is not None else None
-        if promotion is None or person is None:
+        """For account pages, loyalty pages and agents: one round trip for all that belongs to it."""
+        context, key = info.context, await _key(email, info.context)
+        if key is None:
             return None
-        info.context.loaders.promotions.prime(promotion.id, promotion)
-        info.context.loaders.participants.prime(person.id, person)
-        found = await stores.referrals.first(workspace_id, promotion.id, person.id)
-        return None if found is None else Referral.of(found)
+        found = await context.stores.signups.referred(context.viewer.workspace_id, promotion_uid, key)
+        return None if found is None else Referral.known(found, context)
 
 
 @strawberry.type
@@ -110,11 +106,17 @@ async def signup_desk(context: Context) -> Desk:
 
 
 async def _person(email: str, context: Context) -> Person | None:
-    """The participant of an address; a text that is none is nobody's."""
+    """The participant of an address."""
+    key = await _key(email, context)
+    return (
+        None if key is None else await context.stores.participants.by_email(context.viewer.workspace_id, key)
+    )
+
+
+async def _key(email: str, context: Context) -> bytes | None:
+    """What the participant of an address is found by; None: a text that is none is nobody's."""
     try:
         identity = emails.checked(email).identity
     except Rejected:
         return None
-    stores, workspace_id = context.stores, context.viewer.workspace_id
-    key = emails.hidden(await stores.secrets.agreed(PEOPLE), workspace_id, identity)
-    return await stores.participants.by_email(workspace_id, key)
+    return emails.hidden(await context.stores.secrets.agreed(PEOPLE), context.viewer.workspace_id, identity)

@@ -9,7 +9,8 @@ from domain.errors import Rejected
 from domain.promotions import RewardReceiver
 from domain.referral_links import Made
 from domain.referral_wishes import Wish
-from schema.context import Info
+from domain.signups import Referred
+from schema.context import Context, Info
 from schema.inputs import given, optional
 from schema.links import Link
 from schema.nodes import Node
@@ -86,6 +87,15 @@ class Referral(Node):
         ]
 
     @classmethod
+    def known(cls, found: Made | Referred, context: Context) -> "Referral":
+        """A referral of which everything is known that it belongs to: none of it is read again."""
+        loaders = context.loaders
+        loaders.promotions.prime(found.promotion.id, found.promotion)
+        loaders.participants.prime(found.participant.id, found.participant)
+        loaders.links.prime(found.referral.link_id, found.link)
+        return cls.of(found.referral)
+
+    @classmethod
     def of(cls, referral: referrals.Referral) -> "Referral":
         """The referral as it is now."""
         return cls(
@@ -114,11 +124,7 @@ class ReferralPayload:
         """The payload of a call; what was made need not be read again for it."""
         if isinstance(outcome, Rejected):
             return cls(referral=None, user_errors=[UserError.of(error) for error in outcome.errors])
-        loaders = info.context.loaders
-        loaders.promotions.prime(outcome.promotion.id, outcome.promotion)
-        loaders.participants.prime(outcome.participant.id, outcome.participant)
-        loaders.links.prime(outcome.link.id, outcome.link)
-        return cls(referral=Referral.of(outcome.referral), user_errors=[])
+        return cls(referral=Referral.known(outcome, info.context), user_errors=[])
 
 
 @strawberry.input(description="What a person agreed to.")

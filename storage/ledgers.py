@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Self
 
@@ -11,11 +11,14 @@ from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from domain import ids, instants, ledgers
-from domain.clicks import Click, ClicksCommitted
+from domain import events, ids, instants, ledgers
+from domain.clicks import Click, ClickKind, ClicksCommitted
 from domain.errors import Unavailable
+from domain.events import Told
 from domain.ledgers import Entry, JournalClosed, Moved, Stretch
-from storage import codec, mongo
+from domain.visits import Outcome
+from storage import codec, mongo, outbox
+from storage.referral_links import Followed, ReferralLinks
 
 VISITORS_KEPT: Final = timedelta(days=3)
 """How long a visitor of a link is known: their day, and two more for journals that are shipped late."""
@@ -36,6 +39,7 @@ class Ledger:
         self._database = database
         self._clock = clock
         self._session = database.client.start_session()
+        self._referrals = ReferralLinks(database)
 
     async def __aenter__(self) -> Self:
         return self
@@ -128,7 +132,9 @@ class Ledger:
             clicks = [click for each in committed.values() for click in each.clicks]
             documents = [codec.to_document(click) for click in clicks]
             await mongo.insert(self._database, "clicks", documents, session)
-            await self._add_figures(clicks, slot, session)
+            figures = ledgers.figures(clicks)
+            await self._add_figures(figures, slot, session)
+            await self._tell(figures, clicks, session)
         return committed
 
     async def _advance(self, stretch: Stretch, session: AsyncClientSession) -> None:
@@ -176,14 +182,30 @@ class Ledger:
                 writes.append(UpdateOne({"_id": feed_id}, {"$set": {"seq": each.last}}))
         await self._database.feeds.bulk_write(writes, session=session)
 
-    async def _add_figures(self, clicks: Iterable[Click], slot: int, session: AsyncClientSession) -> None:
+    async def _add_figures(
+        self, figures: Mapping[Followed, ledgers.Figures], slot: int, session: AsyncClientSession
+    ) -> None:
         """Add to the figures of this slot; another worker's are other documents, so nobody waits."""
         writes = [
             _figures_write(workspace_id, link_id, slot, added)
-            for (workspace_id, link_id), added in ledgers.figures(clicks).items()
+            for (workspace_id, link_id), added in figures.items()
         ]
         if writes:
             await self._database.stats.bulk_write(writes, session=session)
+
+    async def _tell(
+        self, followed: Collection[Followed], clicks: Sequence[Click], session: AsyncClientSession
+    ) -> None:
+        """Write down that people followed links of referrals."""
+        referrals = await self._referrals.of(followed, session)
+        told: dict[str, list[Told]] = {}
+        for click in clicks if referrals else ():
+            referral = referrals.get((click.workspace_id, click.link_id or ""))
+            if referral is not None and click.kind is ClickKind.HUMAN and click.outcome is Outcome.REDIRECT:
+                event = events.of_referral_click(*referral, click)
+                told.setdefault(click.workspace_id, []).append(event)
+        for workspace_id, each in told.items():
+            await outbox.write(self._database, workspace_id, each, session)
 
 
 def _figures_write(workspace_id: str, link_id: str, slot: int, added: ledgers.Figures) -> UpdateOne:

@@ -28,17 +28,6 @@ class MongoReferrals:
         """The referral of a code, or None."""
         return next(iter(await self._found(workspace_id, {"code": code})), None)
 
-    async def first(self, workspace_id: str, promotion_id: str, participant_id: str) -> Referral | None:
-        """A participant's oldest referral in a promotion, or None."""
-        query = {
-            "workspace_id": workspace_id,
-            "participant_id": participant_id,
-            "promotion_id": promotion_id,
-        }
-        with answering():
-            document = await self._referrals.find_one(query, sort=[("_id", 1)])
-        return codec.to_value(document, Referral) if document else None
-
     async def of_participant(self, workspace_id: str, participant_id: str, window: Window) -> Page[Referral]:
         """One stretch of a participant's referrals, newest first."""
         query = {

@@ -8,11 +8,13 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from domain import events
+from domain.links import Link
 from domain.participants import Participant
+from domain.promotions import Promotion
 from domain.referrals import Referral
-from domain.signups import Known, Signup
+from domain.signups import Known, Referred, Signup
 from storage import codec, mails, outbox
-from storage.link_writes import LinkWrites, Stale, is_duplicate
+from storage.link_writes import KEPT, LinkWrites, Stale, is_duplicate
 from storage.mongo import Database, Document, answering, insert, transaction
 
 
@@ -45,6 +47,35 @@ class MongoSignups:
             referrals={each.identity: each for each in referrals},
         )
 
+    async def referred(self, workspace_id: str, promotion_uid: str, email_key: bytes) -> Referred | None:
+        """The oldest referral that the person of an address has in a promotion, in one round trip."""
+        here = {"workspace_id": workspace_id}
+        promotions = [{"$match": {**here, "uid_folded": promotion_uid.casefold()}}]
+        referrals: list[Document] = [
+            {"$match": {**here, "$expr": {"$eq": ["$promotion_id", "$$promotion"]}}},
+            {"$sort": {"_id": 1}},
+            {"$limit": 1},
+        ]
+        stages: list[Document] = [
+            {"$match": {**here, "email_key": email_key}},
+            {"$lookup": {"from": "promotions", "pipeline": promotions, "as": "promotion"}},
+            {"$unwind": "$promotion"},
+            _joined("referrals", "participant_id", "_id", referrals, promotion="$promotion._id"),
+            {"$unwind": "$referral"},
+            _joined("links", "_id", "referral.link_id", [{"$match": {**here, **KEPT}}]),
+        ]
+        with answering():
+            documents = await (await self._participants.aggregate(stages)).to_list()
+        for each in documents:
+            link = next(iter(each["link"]), None)
+            return Referred(
+                promotion=codec.to_value(each["promotion"], Promotion),
+                participant=codec.to_value(each, Participant),
+                referral=codec.to_value(each["referral"], Referral),
+                link=None if link is None else codec.to_value(link, Link),
+            )
+        return None
+
     async def add_many(self, workspace_id: str, signups: Sequence[Signup]) -> frozenset[str]:
         """Keep sign-ups, all but those that another call got in the way of; their participants' ids.
 
@@ -73,8 +104,10 @@ class MongoSignups:
         made = [each.referral for each in signups if each.referral is not None]
         if made:
             await insert(self._database, "referrals", _documents(workspace_id, made), session)
-            await self._links.insert(workspace_id, [each.link for each in signups if each.link], session)
             await mails.write(self._database, [each.mail for each in signups if each.mail], session)
+        links = [each.link for each in signups if each.link is not None]
+        if links:  # also of referrals that were there before: theirs had been deleted
+            await self._links.insert(workspace_id, links, session)
         relinked = [pair for each in signups for pair in each.links]
         if relinked:
             await self._links.replace(workspace_id, relinked, session)
@@ -112,6 +145,12 @@ class MongoSignups:
             result = await self._participants.bulk_write(writes, session=session)
             if result.matched_count != len(writes):
                 raise Stale
+
+
+def _joined(collection: str, theirs: str, ours: str, pipeline: list[Document], **let: str) -> Document:
+    """What a collection has for a document, as a list under the name of one of them."""
+    joined = {"from": collection, "foreignField": theirs, "localField": ours, "pipeline": pipeline}
+    return {"$lookup": {**joined, "let": let, "as": collection.removesuffix("s")}}
 
 
 def _documents(workspace_id: str, values: Sequence[Participant | Referral]) -> list[Document]:

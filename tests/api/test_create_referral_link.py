@@ -76,6 +76,20 @@ async def test_fifty_calls_at_once_make_one(api: Api) -> None:
     assert await kept(api) == {"participants": 1, "referrals": 1, "links": 1, "mails": 1}
 
 
+async def test_a_link_that_was_deleted_is_made_again(api: Api) -> None:
+    """The next call gives the same referral with a link that is there; until then it has none."""
+    await promoted(api, mail=MAIL)
+    first = await referred(api, "ana@example.com")
+    await api("mutation ($id: ID!) { deleteLink(id: $id) { userErrors { code } } }", id=first["link"]["id"])
+    without = (await api(READ, uid="spring", email="ana@example.com"))["referral"]
+    assert (without["id"], without["link"], without["shareLinks"]) == (first["id"], None, [])
+    again = await referred(api, "ana@example.com")
+    assert (again["id"], again["code"]) == (first["id"], first["code"])
+    assert again["link"]["id"] != first["link"]["id"]
+    assert (await api(READ, uid="spring", email="ana@example.com"))["referral"] == again
+    assert await referred(api, "ana@example.com") == again
+
+
 async def test_different_wishes_of_one_person_at_once(api: Api) -> None:
     """They change the same participant and all come through."""
     await promoted(api)

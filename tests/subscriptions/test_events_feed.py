@@ -11,14 +11,16 @@ import pytest
 from app import tasks
 from app.services import Services
 from delivery.sequencing import Counts, Sequencer
-from domain import events
+from domain import events, instants
 from domain.access import Scope
 from storage.announcements import Announcements
+from storage.ledgers import Ledger
 from storage.sequences import Sequences
 from tests.api.conftest import Api, workspace
 from tests.api.conversions import clicked, converted, refund, settled
 from tests.api.promotions import promoted, referred
 from tests.bulk import work_off
+from tests.delivery.workers import committed, visit
 
 FEED = """subscription ($types: [String!], $filter: ClickFilter, $after: String) {
   events(types: $types, filter: $filter, after: $after) {
@@ -161,6 +163,9 @@ async def _people(api: Api) -> None:
     early, late = [
         await clicked(api, referral["link"]["id"], now - timedelta(hours=hours)) for hours in (3, 2)
     ]
+    async with Ledger(api.services.database, api.services.clock) as ledger:
+        where = {"workspace_id": api.context.viewer.workspace_id, "link_id": referral["link"]["id"]}
+        await committed(ledger, visit(**where))
     given = {"code": referral["code"], "amount": {"amount": "10", "currency": "EUR"}}
     await converted(api, **given, clickId=late.id, externalCustomerId="c", orderId="1")
     await converted(api, "signup", clickId=early.id, externalCustomerId="c", orderId="2")
@@ -180,6 +185,28 @@ async def _people(api: Api) -> None:
     )
     await api('mutation { withdrawConsent(email: "ana@example.com") { userErrors { code } } }')
     await api('mutation { eraseSubject(email: "ana@example.com") { userErrors { code } } }')
+
+
+async def test_who_follows_a_referral_is_told_of(api: Api) -> None:
+    """People on links of referrals, with the click; not bots, not other links, and each visit once."""
+    await promoted(api)
+    referral, link = await referred(api, "ana@example.com"), await api.create()
+    here = {"workspace_id": api.context.viewer.workspace_id}
+    followed = {**here, "link_id": referral["link"]["id"]}
+    async with (
+        subscribed(api, types=["referral.clicked"]) as reader,
+        Ledger(api.services.database, api.services.clock) as ledger,
+    ):
+        for _ in range(2):  # the second time everything is known about the links
+            others = visit(**followed, agent="Googlebot/2.1"), visit(**here, link_id=link["id"])
+            await committed(ledger, *others)
+            (click,) = await committed(ledger, visit(**followed))
+            await reader.until(len(reader.events) + 1)
+    assert reader.types == ["referral.clicked"] * 2
+    told = reader.events[-1]
+    assert (told["subject"], told["at"]) == ({"id": referral["id"]}, instants.written(click.at))
+    assert told["data"]["clickId"] == click.id
+    assert told["data"]["linkId"] == referral["link"]["id"]
 
 
 async def test_who_comes_back_gets_what_was_missed(api: Api) -> None:
