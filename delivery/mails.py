@@ -15,7 +15,6 @@ from domain import mails
 from domain.errors import Unavailable
 from domain.mails import Addressee, Letter, Mail, Mails, MailState, Postbox, Postponed, Undeliverable
 from domain.participants import Participant
-from domain.patterns import Unfit
 
 LOOK_SECONDS: Final = 0.5
 AGAIN_SECONDS: Final = 5.0
@@ -70,8 +69,8 @@ class Writing(Protocol):
 class Sender:
     """Sends what is due, one letter after the other. Several may work at once, each on its own postbox.
 
-    Mails are taken and noted several at a time. What they are about is read when they are taken, so who does
-    not want mails any more may get one that was taken up to TOGETHER_SECONDS before.
+    Mails are taken several at a time, and what they are about is read then: who does not want mails any more
+    may get one that was taken up to TOGETHER_SECONDS before.
 
     Args:
         mails: where they are kept.
@@ -112,55 +111,74 @@ class Sender:
         taken = await self._mails.take(now, now + LEASE, self._at_once)
         if not taken:
             return False
-        tried = await self._tried_in_time(taken)
-        await self._mails.settle(tried)
-        await self._mails.give_back(taken[len(tried) :], now)
-        self._at_once = len(tried) if len(tried) < len(taken) else min(2 * self._at_once, MOST_AT_ONCE)
+        tried = await self._try_in_time(taken)
+        await self._mails.give_back(taken[tried:], now)
+        self._at_once = tried if tried < len(taken) else min(2 * self._at_once, MOST_AT_ONCE)
         return True
 
-    async def _tried_in_time(self, taken: Sequence[Mail]) -> list[Mail]:
-        """The first mails as they are after this attempt: one at least, and no more when time is up."""
+    async def _try_in_time(self, taken: Sequence[Mail]) -> int:
+        """Try the first mails, one at least, and no more when time is up; how many.
+
+        What became of each is kept before the next one is tried: whoever is killed repeats one of them.
+        """
         late = time.monotonic() + TOGETHER_SECONDS
         papers = await self._writing.papers(taken)
         receivers = [(mail.workspace_id, papers.receiver(mail)) for mail in taken]
         unwanted = await self._mails.suppressed({(where, who.email_key) for where, who in receivers if who})
-        tried: list[Mail] = []
-        for mail in taken:
-            tried.append(await self._tried(mail, papers, unwanted))
+        for number, mail in enumerate(taken, 1):
+            tried = await self._tried(mail, papers, unwanted)
+            if not await self._mails.settle(tried):
+                await self._look_after(tried)
             if time.monotonic() > late:
-                break
-        return tried
+                return number
+        return len(taken)
 
     async def _tried(self, mail: Mail, papers: Papers, unwanted: set[Addressee]) -> Mail:
+        """The mail as it is after this attempt."""
         receiver = papers.receiver(mail)
         if receiver is None or not receiver.consenting or receiver.email is None:
             return self._settled(mail, MailState.DISCARDED, "the receiver does not want mails")
         addressee = (mail.workspace_id, receiver.email_key)
         if addressee in unwanted:
             return self._settled(mail, MailState.DISCARDED, "mails to this address came back")
+        if mail.attempts > mails.MAX_ATTEMPTS:
+            return self._settled(mail, MailState.FAILED, "its attempts came to no end")
+        try:
+            return await self._sent(mail, receiver, papers)
+        except Undeliverable as undeliverable:
+            unwanted.add(addressee)
+            await self._mails.suppress(*addressee, self._clock())
+            return self._settled(mail, MailState.FAILED, str(undeliverable))
+
+    async def _sent(self, mail: Mail, receiver: Participant, papers: Papers) -> Mail:
         try:
             letter = papers.letter(mail, receiver)
             if letter is None:
                 return self._settled(mail, MailState.DISCARDED, "its referral is gone")
             await self._postbox.send(letter)
-        except Undeliverable as undeliverable:
-            unwanted.add(addressee)
-            await self._mails.suppress(*addressee, self._clock())
-            return self._settled(mail, MailState.FAILED, str(undeliverable))
-        except (Postponed, Unfit, ValueError) as problem:
-            return self._postponed(mail, problem)
+        except Undeliverable:
+            raise
+        except Postponed as postponed:
+            return self._postponed(mail, str(postponed))
+        except Exception as error:  # noqa: BLE001 - the rim of a mail: no promotion's texts may stop all others
+            return self._postponed(mail, f"it cannot be written ({type(error).__name__})")
         return self._settled(mail, MailState.SENT, None)
+
+    async def _look_after(self, mail: Mail) -> None:
+        """Keep no copy of a letter to a person who was erased while it was sent."""
+        receiver = (await self._writing.papers([mail])).receiver(mail)
+        if receiver is None or receiver.email is None:
+            self._postbox.forget(mail.participant_id)
 
     def _settled(self, mail: Mail, state: MailState, problem: str | None) -> Mail:
         name = f"mails_{state.lower()}"
         setattr(self._counts, name, getattr(self._counts, name) + 1)
         return msgspec.structs.replace(mail, state=state, problem=problem, settled_at=self._clock())
 
-    def _postponed(self, mail: Mail, problem: Exception) -> Mail:
-        told = str(problem) if isinstance(problem, Postponed) else "its texts cannot be printed"
-        _log.warning("mail %s could not be sent: %s", mail.id, told)
+    def _postponed(self, mail: Mail, problem: str) -> Mail:
+        _log.warning("mail %s could not be sent: %s", mail.id, problem)
         if mail.attempts >= mails.MAX_ATTEMPTS:
-            return self._settled(mail, MailState.FAILED, told)
+            return self._settled(mail, MailState.FAILED, problem)
         self._counts.mails_postponed += 1
         due_at = self._clock() + mails.pause(mail.attempts, random.random())  # noqa: S311 - dice, not secrets
-        return msgspec.structs.replace(mail, due_at=due_at, problem=told)
+        return msgspec.structs.replace(mail, due_at=due_at, problem=problem)

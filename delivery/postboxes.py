@@ -2,21 +2,28 @@
 
 import asyncio
 import os
+import re
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import formatdate, parseaddr
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
-from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
+from aiosmtplib import SMTPException, SMTPRecipientRefused, SMTPRecipientsRefused, SMTPResponseException
 
+from domain import mail_texts
 from domain.mails import Letter, Postponed, Undeliverable
 
 SECONDS: Final = 15.0
 """Budget of connecting and of each command; a server that drips is given up."""
-PERMANENT: Final = range(500, 600)
+REFUSED_FOR_GOOD: Final = frozenset({550, 551, 553})
+"""Answers to RCPT that mean the mailbox (RFC 5321, section 4.2.3) where no enhanced code says more."""
+NO_RECEIVER: Final = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
+"""Enhanced codes of receivers that do not exist, moved, take no mail or are disabled (RFC 3463, 7505)."""
+_ENHANCED: Final = re.compile(r"\s*(5\.\d{1,3}\.\d{1,3})\b")
 
 
 class SmtpServer:
@@ -54,20 +61,17 @@ class SmtpServer:
                     await self._client.connect()
                 await self._client.send_message(message(letter, self._sender))
         except SMTPRecipientsRefused as refused:
-            codes = [each.code for each in refused.recipients]
-            await self._told(codes[0] if codes else 0)
-        except SMTPResponseException as response:
-            await self._told(0 if response.code in PERMANENT else response.code)
+            self._client.close()
+            raise _refusal(refused.recipients[0]) from None
+        except SMTPResponseException:
+            self._client.close()
+            raise Postponed("the mail server does not take it now") from None
         except (SMTPException, OSError, TimeoutError) as error:
             self._client.close()
             raise Postponed(f"the mail server does not answer ({type(error).__name__})") from None
 
-    async def _told(self, code: int) -> None:
-        """What a refusal means: a receiver that is refused for good, or anything else, which may pass."""
-        self._client.close()
-        if code in PERMANENT:
-            raise Undeliverable(f"the mail server answers {code} to the receiver")
-        raise Postponed("the mail server does not take it now")
+    def forget(self, _participant_id: str) -> None:
+        """Nothing is kept of what was sent."""
 
 
 class Spool:
@@ -92,7 +96,7 @@ class Spool:
 
     def forget(self, participant_id: str) -> None:
         """Remove every letter to a person."""
-        for path in self._folder.glob(f"{participant_id}.*.eml"):
+        for path in self._folder.glob(f"{participant_id}.*"):  # half-written ones too
             path.unlink(missing_ok=True)
 
     def _write(self, letter: Letter) -> None:
@@ -101,15 +105,17 @@ class Spool:
         unborn = path.with_suffix(".new")
         descriptor = os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(message(letter, self._sender).as_bytes())
+            file.write(
+                message(letter, self._sender).as_bytes(policy=SMTP if letter.to.isascii() else SMTPUTF8)
+            )
         unborn.rename(path)
 
 
 def message(letter: Letter, sender: str) -> EmailMessage:
     """The letter as RFC 5322 has it; no value can begin another header: the policy refuses line breaks."""
     made = EmailMessage(policy=SMTP)
-    made["From"] = letter.sender or sender
-    made["To"] = letter.to
+    made["From"] = _sender(letter.sender or sender)
+    made["To"] = _receiver(letter.to)
     made["Subject"] = letter.subject
     made["Date"] = formatdate(letter.at.timestamp(), usegmt=True)
     made["Message-ID"] = f"<{letter.id}@{parseaddr(sender)[1].rpartition('@')[2]}>"
@@ -119,3 +125,33 @@ def message(letter: Letter, sender: str) -> EmailMessage:
         made.add_alternative(letter.html, subtype="html")
     made["Content-Language"] = letter.language  # last: making the content throws its headers away
     return made
+
+
+def _sender(text: str) -> Address:
+    """A promotion's sender, or the installation's, which may be of any host; its name is quoted where needed.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    name, address = parseaddr(text)
+    return mail_texts.sender(text) or Address(name, addr_spec=address)
+
+
+def _receiver(address: str) -> Address:
+    """An address that was accepted; `addr_spec` would refuse one that needs SMTPUTF8 (RFC 6531)."""
+    if address.isascii():
+        return Address(addr_spec=address)
+    name, _, domain = address.rpartition("@")
+    return Address(username=name, domain=domain)
+
+
+def _refusal(refused: SMTPRecipientRefused) -> Undeliverable | Postponed:
+    """What the refusal of a receiver means: there is none for good, or anything else, which may pass.
+
+    Most servers say what is wrong with an enhanced code (RFC 3463): 5.1.1 is no such mailbox, but 5.7.1 is a
+    relay that does not know us, which says nothing about the receiver.
+    """
+    enhanced = _ENHANCED.match(refused.message)
+    if (enhanced[1] in NO_RECEIVER) if enhanced else (refused.code in REFUSED_FOR_GOOD):
+        return Undeliverable(f"the mail server answers {refused.code} to the receiver")
+    return Postponed("the mail server does not take it now")

@@ -53,11 +53,24 @@ def checked(given: Any) -> tuple[str | None, dict[str, MailTexts]]:
     errors = _of_languages(texts) + [
         error.under("texts", Verbatim(tag)) for tag, each in texts.items() for error in _of_texts(each)
     ]
-    if read.sender is not None and _address(read.sender) is None:
+    if read.sender is not None and sender(read.sender) is None:
         errors.append(_invalid("The sender is no address such as Shop <hello@shop.example>.", "from"))
     if errors:
         raise Rejected(*(error.under("mail") for error in errors))
     return read.sender, texts
+
+
+def sender(text: str) -> Address | None:
+    """A sender with or without a name before the address in angle brackets; None: it is none."""
+    name, bracket, rest = text.rpartition("<")
+    given = rest.removesuffix(">") if bracket else text
+    try:
+        email = emails.checked(given)
+        return (
+            Address(name.strip().strip('"'), addr_spec=email.address) if len(name) <= LONGEST_NAME else None
+        )
+    except (Rejected, ValueError):
+        return None
 
 
 def _of_languages(texts: Mapping[str, MailTexts]) -> list[UserError]:
@@ -91,19 +104,6 @@ def _problem(source: str, slot: Slot) -> str | None:
     if unknown:
         return f"prints {unknown[0]!r}; mails have {', '.join(sorted(VARIABLES))}."
     return None
-
-
-def _address(text: str) -> Address | None:
-    """A sender with or without a name before the address in angle brackets; None: it is none."""
-    name, bracket, rest = text.rpartition("<")
-    given = rest.removesuffix(">") if bracket else text
-    try:
-        email = emails.checked(given)
-        return (
-            Address(name.strip().strip('"'), addr_spec=email.address) if len(name) <= LONGEST_NAME else None
-        )
-    except (Rejected, ValueError):
-        return None
 
 
 def _invalid(message: str, *path: str) -> UserError:

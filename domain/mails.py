@@ -89,6 +89,10 @@ class Postbox(Protocol):
         """Hand a letter over; raises Undeliverable or Postponed."""
         ...
 
+    def forget(self, participant_id: str) -> None:
+        """Remove copies of letters to a person, as far as any are kept."""
+        ...
+
 
 class Mails(Protocol):
     """Where mails are kept. Each method raises errors.Unavailable while the database is away."""
@@ -97,8 +101,8 @@ class Mails(Protocol):
         """The mails that are due longest, which nobody else takes before `until`; none: nothing is due."""
         ...
 
-    async def settle(self, mails: Sequence[Mail]) -> None:
-        """Keep what became of mails that were taken."""
+    async def settle(self, mail: Mail) -> bool:
+        """Keep what became of a mail that was taken; False: it is gone, or somebody else has taken it."""
         ...
 
     async def give_back(self, mails: Sequence[Mail], now: datetime) -> None:

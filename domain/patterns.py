@@ -93,7 +93,12 @@ def rendered(source: str, slot: Slot, values: Mapping[str, Any]) -> str:
     if text is None:
         try:
             text = _parsed(source, slot).render(dict(values))
-        except LiquidError as error:
+        except (
+            LiquidError,
+            ArithmeticError,
+            TypeError,
+            ValueError,
+        ) as error:  # filters raise what Python does
             raise Unfit(f"cannot be worked out with these variables: {_reason(error)}.") from None
     return _placed(text) if slot is Slot.URL else text
 
@@ -136,7 +141,7 @@ def _expressions(node: Node) -> Iterator[Expression]:
 
 def _reason(error: Exception) -> str:
     message = str(error).partition("\n")[0].rstrip(".")
-    return message[:200] if message else "it is nested too deeply"
+    return message[:200] if message else type(error).__name__
 
 
 def _name(segments: list[Any]) -> str:

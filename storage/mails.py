@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from bson import ObjectId
-from pymongo import ReplaceOne, UpdateOne
+from pymongo import UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from domain.mails import Addressee, Mail, MailState
@@ -38,13 +38,11 @@ class MongoMails:
                     return [codec.to_value(document, Mail) for document in documents]
         return []
 
-    async def settle(self, mails: Sequence[Mail]) -> None:
-        """Keep what became of mails, but of those that somebody has tried again meanwhile."""
-        if mails:
-            with answering():
-                await self._mails.bulk_write(
-                    [ReplaceOne(_taken(mail), codec.to_document(mail)) for mail in mails], ordered=False
-                )
+    async def settle(self, mail: Mail) -> bool:
+        """Keep what became of a mail; False: it is gone, or somebody else has taken it meanwhile."""
+        with answering():
+            result = await self._mails.replace_one(_taken(mail), codec.to_document(mail))
+        return result.matched_count == 1
 
     async def give_back(self, mails: Sequence[Mail], now: datetime) -> None:
         """Let others take mails that were taken and not tried."""

@@ -36,7 +36,9 @@ class Handler:
 async def listening() -> AsyncIterator[tuple[Handler, str]]:
     """What a server does, and its URL."""
     handler, loop = Handler(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(handler, hostname="mx.example", loop=loop), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: SMTP(handler, hostname="mx.example", enable_SMTPUTF8=True, loop=loop), "127.0.0.1", 0
+    )
     try:
         yield handler, f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:

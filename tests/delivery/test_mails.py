@@ -15,7 +15,7 @@ from delivery.mails import LEASE, Counts, Sender
 from delivery.postboxes import SmtpServer, Spool
 from domain import mails
 from domain.links import Link
-from domain.mails import Mail, MailState, Postbox
+from domain.mails import Letter, Mail, MailState, Postbox
 from domain.participants import Consent, Participant
 from domain.promotions import MailTexts, Promotion
 from domain.referrals import Referral
@@ -180,12 +180,20 @@ async def test_a_server_that_is_away_is_tried_again(
 
 
 @pytest.mark.parametrize(
-    ("answer", "became"), [("550 no such user", MailState.FAILED), ("451 later", MailState.PENDING)]
+    ("answer", "became"),
+    [
+        ("550 no such user", MailState.FAILED),
+        ("550 5.1.1 no such user", MailState.FAILED),
+        ("554 5.7.1 relay access denied", MailState.PENDING),
+        ("550 5.7.1 blocked by policy", MailState.PENDING),
+        ("552 mailbox full", MailState.PENDING),
+        ("451 later", MailState.PENDING),
+    ],
 )
 async def test_who_is_refused_for_good_gets_no_more(
     opened: Services, server: tuple[Handler, str], answer: str, became: MailState
 ) -> None:
-    """P5, the suppression list: 5xx to the receiver ends it, 4xx does not."""
+    """P5, the suppression list: no such mailbox ends it; what is about us, or passes, does not."""
     handler, url = server
     handler.answer = answer
     await prepared(opened)
@@ -227,4 +235,85 @@ async def test_texts_that_break_later_break_no_other_mail(opened: Services, tmp_
     broken = {"en": codec.to_document(MailTexts("S", "{{ nothing }}"))}
     await opened.database["promotions"].update_one({}, {"$set": {"mails": broken}})
     assert await sender(opened, Spool(tmp_path / "mail", FROM)).once()
-    assert (await state(opened)).problem == "its texts cannot be printed"
+    assert (await state(opened)).problem == "it cannot be written (Unfit)"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"mails": {"en": codec.to_document(MailTexts("S", "{{ 'inf' | modulo: 2 }}"))}},
+        {"mail_from": "no address"},
+    ],
+    ids=["texts", "sender"],
+)
+async def test_one_promotion_stops_nobody_elses_mail(
+    opened: Services, server: tuple[Handler, str], broken: dict[str, Any]
+) -> None:
+    """Whatever it makes of a library, the others of the batch are sent once, and it comes to an end."""
+    handler, url = server
+    await copies(opened, 3)
+    promotion = {**codec.to_document(PROMOTION), "_id": "prm_2", "uid_folded": "other", **broken}
+    await opened.database["promotions"].insert_one(promotion)
+    await opened.database["mails"].update_one({"_id": "mal_1"}, {"$set": {"promotion_id": "prm_2"}})
+    async with SmtpServer(url, FROM) as postbox:
+        sending = sender(opened, postbox, later=timedelta(minutes=5))
+        assert [await sending.once() for _ in range(2)] == [True, False]
+        assert sorted(each["Message-ID"] for each in handler.letters) == [
+            "<mal_2@links.example>", "<mal_3@links.example>",
+        ]  # fmt: skip
+        assert ((await state(opened)).state, (await state(opened)).attempts) == (MailState.PENDING, 1)
+        await opened.database["mails"].update_one(
+            {"_id": "mal_1"}, {"$set": {"attempts": mails.MAX_ATTEMPTS}}
+        )
+        assert await sender(opened, postbox, later=timedelta(days=1)).once()
+    assert (await state(opened)).state is MailState.FAILED
+
+
+@pytest.mark.parametrize("name", [".NET Shop", "Shop, Inc.", ":", "Käse & Co"])
+async def test_names_of_senders_are_quoted(opened: Services, server: tuple[Handler, str], name: str) -> None:
+    """Whatever the name holds, the envelope has the address."""
+    handler, url = server
+    await prepared(opened)
+    changed = {"$set": {"mail_from": f"{name} <hello@shop.example>"}}
+    await opened.database["promotions"].update_one({}, changed)
+    async with SmtpServer(url, FROM) as postbox:
+        await sender(opened, postbox).once()
+    (letter,) = handler.letters
+    (address,) = letter["From"].addresses
+    assert (address.display_name, address.addr_spec) == (name, "hello@shop.example")
+
+
+async def test_addresses_beyond_ascii(opened: Services, server: tuple[Handler, str], tmp_path: Path) -> None:
+    """RFC 6531: over SMTPUTF8, and as it is in a file."""
+    handler, url = server
+    await prepared(opened, email="straße@shop.example")
+    async with SmtpServer(url, FROM) as postbox:
+        assert await sender(opened, postbox).once()
+    (letter,) = handler.letters
+    assert letter["To"].encode(errors="surrogateescape").decode() == "straße@shop.example"
+    await opened.database["mails"].update_one({}, {"$set": {"state": "PENDING", "due_at": opened.clock()}})
+    await sender(opened, Spool(tmp_path / "mail", FROM)).once()
+    (path,) = (tmp_path / "mail").glob("*.eml")
+    assert "To: straße@shop.example\r\n".encode() in path.read_bytes()
+
+
+class Erasing(Spool):
+    """A folder while whose letter is written the receiver is erased, mails included."""
+
+    database: mongo.Database
+
+    async def send(self, letter: Letter) -> None:
+        await super().send(letter)
+        assert list(self._folder.iterdir())
+        await self.database["mails"].delete_many({})
+        await self.database["participants"].update_many({}, {"$set": {"email": None}})
+
+
+async def test_a_letter_written_during_an_erasure_does_not_stay(opened: Services, tmp_path: Path) -> None:
+    await prepared(opened)
+    spool = Erasing(tmp_path / "mail", FROM)
+    spool.database = opened.database
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "ptc_1.mal_0.new").write_text("of a process that was killed")
+    await sender(opened, spool).once()
+    assert list((tmp_path / "mail").iterdir()) == []
