@@ -1,7 +1,7 @@
 """Conversion drafts: what a call tells of a conversion, and the judgement of it, field by field."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -15,6 +15,7 @@ LONGEST: Final = 200
 MAX_AIDS: Final = 100
 SKEW: Final = timedelta(minutes=5)
 """How far a caller's clock may be ahead of ours."""
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _CUSTOMER: Final = "customer\0"
 """Keeps customers' ids apart from addresses, which they may look like."""
 
@@ -144,6 +145,8 @@ def _at(given: str | None, now: datetime) -> datetime:
     at = fields.instant("at")(given, ())
     if at > now + SKEW:
         raise fields.refused("at", f"{given[:50]} lies ahead; a conversion is told when it has happened.")
+    if at < EARLIEST:
+        raise fields.refused("at", f"{given[:50]} is before {EARLIEST:%Y}; nothing was sold by a link then.")
     return min(at, now)
 
 

@@ -56,8 +56,8 @@ async def _recorded(told: Told, trail: Trail, books: Books) -> tuple[Recorded, l
     rows = credit_rows.of(conversion, trail.clicks, trail.links)
     window_days = books.workspace.attribution_window_days
     bare = Recorded(conversion=conversion, rows=rows, window_days=window_days)
-    referral = trail.referral
-    if referral is None:
+    referral, referrer = trail.referral, trail.referrer
+    if referral is None or referrer is None:
         return bare, []
     found = await books.promotions.by_ids(books.workspace_id, [referral.promotion_id])
     promotion = found[referral.promotion_id]  # promotions are never deleted
@@ -69,7 +69,7 @@ async def _recorded(told: Told, trail: Trail, books: Books) -> tuple[Recorded, l
         promotion,
         referral,
         referee=referee,
-        suspicion=await _suspicion(conversion, told, books),
+        suspicion=await _suspicion(conversion, told, referrer, books),
         ids=books.ids,
     )
     made = Recorded(
@@ -112,11 +112,9 @@ def _conversion(told: Told, trail: Trail, books: Books) -> Conversion:
     )
 
 
-async def _suspicion(conversion: Conversion, told: Told, books: Books) -> str | None:
-    referrer_id = conversion.referrer_id or ""
-    referrer = (await books.participants.by_ids(books.workspace_id, [referrer_id]))[referrer_id]
+async def _suspicion(conversion: Conversion, told: Told, referrer: Participant, books: Books) -> str | None:
     since = conversion.received_at - suspicions.LOOKED_AT
-    lately = await books.conversions.lately(books.workspace_id, referrer_id, since)
+    lately = await books.conversions.lately(books.workspace_id, referrer.id, since)
     person_key = None if told.email is None else books.hide(told.email.person)
     return suspicions.reason(conversion, told, person_key, referrer, lately)
 

@@ -50,7 +50,7 @@ def checked(given: str, field: str = "email") -> Email:
         plain, mailbox = plain.replace(".", ""), "gmail.com"
     else:
         mailbox = domain
-    return Email(f"{local}@{domain}", f"{local.casefold()}@{domain}", f"{plain}@{mailbox}")
+    return Email(f"{local}@{domain}", f"{local.lower()}@{domain}", f"{plain}@{mailbox}")
 
 
 def hidden(secret: bytes, workspace_id: str, text: str) -> bytes:

@@ -17,7 +17,7 @@ MOST_A_DAY: Final = 100
 
 def hasty(touches: Sequence[Touch], told: Told) -> bool:
     """Whether a conversion followed the last click that it names more quickly than people are."""
-    return bool(touches) and told.at - touches[-1].at < HASTE
+    return bool(touches) and timedelta() <= told.at - touches[-1].at < HASTE
 
 
 def reason(

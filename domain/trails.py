@@ -14,6 +14,7 @@ from domain.clicks import Click
 from domain.conversion_drafts import SKEW, Told
 from domain.errors import UserError, UserErrorCode
 from domain.links import Link
+from domain.participants import Participant
 from domain.referrals import Referral
 
 EXPIRY: Final = timedelta(days=400)
@@ -29,7 +30,8 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
         clicks: those of them that the ledger has, by id.
         links: those that figures need: of the clicks that the ledger does not have, and of the referral.
         pending: some are not in the ledger yet.
-        referral: where its reward goes.
+        referral: where its reward goes; its participant consents.
+        referrer: that participant.
         warnings: what the call named that leads nowhere.
     """
 
@@ -39,6 +41,7 @@ class Trail(msgspec.Struct, frozen=True, kw_only=True):
     links: Mapping[str, Link]
     pending: bool
     referral: Referral | None
+    referrer: Participant | None
     warnings: tuple[UserError, ...]
 
 
@@ -64,6 +67,7 @@ async def followed(told: Told, books: Books) -> Trail:
         links=walk.links,
         pending=any(touch.click_id not in walk.clicks for touch in named),
         referral=referral,
+        referrer=None if referral is None else walk.people[referral.participant_id],
         warnings=tuple(walk.warnings),
     )
 
@@ -76,6 +80,7 @@ class _Walk:
         self._books = books
         self.clicks: dict[str, Click] = {}
         self.links: dict[str, Link] = {}
+        self.people: Mapping[str, Participant] = {}
         self.warnings: list[UserError] = []
 
     async def named(self) -> tuple[Touch, ...]:
@@ -105,8 +110,13 @@ class _Walk:
         told, books = self._told, self._books
         days = books.workspace.attribution_window_days
         after = told.at - timedelta(days=days)
-        if named and named[-1].at < after:
-            self._ignored(f"The click is older than the attribution window of {days} days.")
+        for touch in named:
+            if touch.at < after:
+                self._ignored(f"The click is older than the attribution window of {days} days.")
+            elif touch.at > told.at:
+                self._ignored(
+                    "The click came after the conversion: look at the instant that is given as `at`."
+                )
         known: Sequence[Touch] = ()
         if told.customer_keys:
             known = await books.conversions.touches(books.workspace_id, told.customer_keys, after, told.at)
@@ -117,19 +127,35 @@ class _Walk:
         return tuple(sorted(touches.values(), key=_in_time))
 
     async def referral(self, recent: Sequence[Touch]) -> Referral | None:
-        """Of the code, which somebody typed in on purpose; else of the last click on a referral's link."""
+        """Of the code, which somebody typed in on purpose; else of the last click on a referral's link.
+
+        Whose participant has withdrawn the consent, or was erased, earns nothing any more.
+        """
         told, books = self._told, self._books
         if told.code is not None:
             code = codes.meant(told.code)
             found = None if code is None else await books.referrals.by_code(books.workspace_id, code)
-            if found is not None:
+            if found is not None and await self._consenting([found]):
                 return found
-            message = "There is no referral with this code."
+            message = "There is no referral with this code, or its participant has withdrawn the consent."
             self.warnings.append(UserError(UserErrorCode.NOT_FOUND, message, ("code",)))
         if not recent:
             return None
         by_link = await books.referrals.by_links(books.workspace_id, [touch.link_id for touch in recent])
-        return next((by_link[each.link_id] for each in reversed(recent) if each.link_id in by_link), None)
+        good = {each.link_id: each for each in await self._consenting(list(by_link.values()))}
+        return next((good[each.link_id] for each in reversed(recent) if each.link_id in good), None)
+
+    async def _consenting(self, referrals: Sequence[Referral]) -> list[Referral]:
+        """Those whose participants consent at this moment."""
+        if not referrals:
+            return []
+        people = [each.participant_id for each in referrals]
+        self.people = await self._books.participants.by_ids(self._books.workspace_id, people)
+        return [
+            each
+            for each in referrals
+            if each.participant_id in self.people and self.people[each.participant_id].consenting
+        ]
 
     async def learn(self, link_ids: Sequence[str]) -> None:
         """Look links up that are not known yet."""

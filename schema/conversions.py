@@ -38,7 +38,8 @@ class Credit:
 
     @strawberry.field(
         description="The click; with its time and its link alone while it is on its way to the ledger, and "
-        "once it is not kept any more."
+        "once it is not kept any more.",
+        metadata={"scope": Scope.ANALYTICS_READ},
     )
     async def click(self, info: Info) -> Click:
         """One round trip for all credits of an answer."""
@@ -75,7 +76,10 @@ class Conversion(Node):
     refunded: Money | None = strawberry.field(description="What was paid back of it in all.")
     source: strawberry.Private[conversions.Conversion]
 
-    @strawberry.field(description="The last click that the caller named; null where that was none.")
+    @strawberry.field(
+        description="The last click that the caller named; null where that was none.",
+        metadata={"scope": Scope.ANALYTICS_READ},
+    )
     async def click(self, info: Info) -> Click | None:
         """One round trip for all conversions of an answer."""
         wanted = self.source.click_id

@@ -111,6 +111,7 @@ async def test_another_workspaces_click_and_code_lead_nowhere(api: Api, other: A
         ),
         ({"orderId": "o", "amount": {"amount": "1", "currency": "XXX"}}, ("INVALID", ["amount", "currency"])),
         ({"orderId": "o", "at": "2999-01-01T00:00:00Z"}, ("INVALID", ["at"])),
+        ({"orderId": "o", "at": "0001-01-01T00:00:00Z"}, ("INVALID", ["at"])),
         ({"orderId": "o", "properties": [1]}, ("INVALID", ["properties"])),
         ({"orderId": "o", "aids": ["x"] * 101}, ("LIMIT_EXCEEDED", ["aids"])),
     ],
@@ -216,6 +217,34 @@ async def test_a_late_conversion_counts_when_it_happened(api: Api) -> None:
     made = await converted(api, clickId=click.id, orderId="o1", at=happened)
     assert len(made["credits"]) == 1
     assert made["at"].startswith((now - timedelta(days=99)).date().isoformat())
+
+
+async def test_a_click_after_the_conversion_is_told_and_credited_nothing(api: Api) -> None:
+    """A day without its time is midnight: the caller learns why the click of that morning does not count."""
+    link, now = await api.create(), api.context.clock()
+    click = await clicked(api, link["id"], now - timedelta(hours=1))
+    early = (now - timedelta(hours=11)).isoformat()
+    payload = await told(api, aid=await aid_of(api, click), at=early, orderId="1")
+    assert (payload["conversion"]["credits"], payload["warnings"]) == (
+        [], [{"code": "INVALID", "field": ["aid"]}]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("leave", ["withdrawConsent", "eraseSubject"])
+async def test_who_has_left_earns_nothing(api: Api, leave: str) -> None:
+    """P13: neither by code nor by an earlier click; the conversion itself is kept, and its caller told."""
+    await promoted(api)
+    referral = await referred(api, "ana@example.com")
+    click = await clicked(api, referral["link"]["id"], api.context.clock() - timedelta(hours=1))
+    aid = await aid_of(api, click)
+    await api(f'mutation {{ {leave}(email: "ana@example.com") {{ userErrors {{ code }} }} }}')
+    by_code = await told(api, code=referral["code"], orderId="1", amount=euros("10"))
+    assert by_code["warnings"] == [{"code": "NOT_FOUND", "field": ["code"]}]
+    by_click = await told(api, aid=aid, orderId="2", amount=euros("10"))
+    for payload in (by_code, by_click):
+        made = payload["conversion"]
+        assert (made["referral"], made["promotion"], made["rewards"]) == (None, None, [])
+    assert by_click["conversion"]["click"] == {"id": click.id}
 
 
 async def _conversion(api: Api, conversion_id: str) -> Mapping[str, Any]:

@@ -45,6 +45,14 @@ def test_every_root_field_needs_a_scope(kind: str, name: str, field: GraphQLFiel
     assert None not in operation.scopes
 
 
+@pytest.mark.parametrize("selected", ["click { country }", "credits { click { country } }"])
+def test_telling_conversions_is_no_right_to_see_clicks(selected: str) -> None:
+    """AU-02: a shop's key learns nothing of its visitors by the attribution ids that they carry."""
+    told = f'recordConversion(input: {{ event: "e" }}) {{ conversion {{ {selected} }} }}'
+    scopes = Documents(SCHEMA, playground=True).read(f"mutation {{ {told} }}").operation(None).scopes
+    assert scopes == {Scope.CONVERSIONS_WRITE, Scope.ANALYTICS_READ}
+
+
 @pytest.mark.parametrize("key", ["reader", "writer", "admin"])
 async def test_what_is_open_to_every_key_is(settings: Settings, key: str) -> None:
     """AU-02: scopes are asked for where a field needs one, and nowhere else."""

@@ -14,6 +14,7 @@ from domain.errors import Rejected, UserErrorCode
         ("a.n.a+x@googlemail.com", "a.n.a+x@googlemail.com", "ana@gmail.com"),
         ("a.n.a@example.com", "a.n.a@example.com", "a.n.a@example.com"),
         ("ana@BÜCHER.example.com", "ana@xn--bcher-kva.example.com", "ana@xn--bcher-kva.example.com"),
+        ("straße@example.com", "straße@example.com", "strasse@example.com"),  # not to be one with strasse@
         ("+ana@example.com", "+ana@example.com", "+ana@example.com"),
     ],
 )
