@@ -59,7 +59,7 @@ class Exports:
         if total != exports.size_of(job):
             raise NotFound("The file of this export has begun to expire; export anew.")
         asked = _asked(dict(call.scope["headers"]).get(b"range"), total)
-        if asked == (0, 0) and total:
+        if asked == (0, 0):
             await _begin(call, job, 416, [(b"content-range", f"bytes */{total}".encode())], 0)
             await call.send({"type": "http.response.body", "body": b""})
             return

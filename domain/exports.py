@@ -6,7 +6,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from domain import analytics_plans, ids, jobs
+from domain import analytics_plans, ids, instants, jobs
 from domain.click_filters import ClickFilter
 from domain.clicks import Click
 from domain.errors import BadRequest
@@ -87,19 +87,20 @@ async def start(
     clock: Clock,
     make_ids: Ids,
 ) -> Job:
-    """Begin an export of a period, as far as its clicks are in the ledger when it reads them.
+    """Begin an export of a period until now at the latest, as far as its clicks are in the ledger then.
 
     Raises:
         BadRequest: there are no roll-ups of what the filter wants.
         Rejected: too many jobs of the workspace wait or run.
     """
+    end = min(period.end, instants.milliseconds(clock()))  # or what comes in while it runs might be in it
     spec = (
-        ExportClicks(wanted=wanted, first=_id(period.start), before=_id(period.end), format=kind)
+        ExportClicks(wanted=wanted, first=_id(period.start), before=_id(end), format=kind)
         if exported is Exported.CLICKS
         else ExportRollups(
             scope=scope_of(wanted),
             first_hour=period.start // HOUR_MS,
-            end_hour=-(-period.end // HOUR_MS),
+            end_hour=-(-end // HOUR_MS),
             format=kind,
         )
     )

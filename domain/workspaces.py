@@ -13,9 +13,11 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     """One tenant.
 
     Args:
-        timezone: IANA name, the default of figures by day.
+        timezone: IANA name, for figures of which the caller wants the workspace's own.
         domains: hosts of its own for short links, besides the installation's.
         click_retention_days: how many days clicks are kept; None: for ever. Figures stay.
+        clicks_removed_before: just behind the latest click that any limit so far has removed; None: none was.
+            No caller sets it, and it never moves back.
         attribution: how conversions are shared out among clicks.
         attribution_window_days: how old a click may be that a conversion is credited to.
     """
@@ -25,6 +27,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str = "UTC"
     domains: tuple[str, ...] = ()
     click_retention_days: int | None = None
+    clicks_removed_before: datetime | None = None
     attribution: AttributionModel = AttributionModel.LAST
     attribution_window_days: int = 30
     created_at: datetime

@@ -1,7 +1,7 @@
 """Analytics as the API shows them: questions about clicks in a range of time."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import strawberry
 
@@ -40,6 +40,12 @@ Dimension = dimensions.Dimension
 strawberry.enum(Dimension, name="Dimension", description="By what figures are broken down.")
 _OF_NODES: Final = frozenset({Dimension.LINK, Dimension.CAMPAIGN, Dimension.TEMPLATE})
 """Dimensions whose keys are ids."""
+Timezone = Annotated[
+    str | None,
+    strawberry.argument(
+        description="An IANA name; null: that of the workspace, its `timezone`. UTC where it is left out."
+    ),
+]
 
 
 @strawberry.type(description="Figures of a range as a whole.")
@@ -155,8 +161,9 @@ class Analytics:
         return DateTime(instants.written(await info.context.questions.as_of.load("")))
 
     @strawberry.field(
-        description="Whether figures of this range and filter may need clicks that are not kept any more: "
-        "those of full hours and simple filters do not."
+        description="Whether figures of this range and filter may need clicks that are not there any more, "
+        "removed under the present retention or an earlier one. Those of full hours do not where the filter "
+        "names, besides kinds, only links, or only a campaign, a template or a tag."
     )
     async def partial(self, info: Info) -> bool:
         """By the workspace's retention."""
@@ -172,13 +179,13 @@ class Analytics:
 
     @strawberry.field(
         description="Figures by time, without gaps; at most 2,000 points. Days, weeks and months are those "
-        "of the time zone, an IANA name; a week begins on Monday.",
+        "of the time zone; a week begins on Monday.",
         metadata={"rows": USUAL_POINTS},
     )
-    async def series(self, info: Info, interval: Interval, timezone: str | None = "UTC") -> list[Point]:
+    async def series(self, info: Info, interval: Interval, timezone: Timezone = "UTC") -> list[Point]:
         """Gathered with other questions."""
         questions, wanted = info.context.questions, self.selection.wanted
-        starts = intervals.starts(self.selection.period, interval, timezone or "UTC")
+        starts = intervals.starts(self.selection.period, interval, await _zone(timezone, info.context))
         questions.take_points(len(starts))
         need = analytics.for_series(self.selection, starts)
         table = await questions.tables.load(need)
@@ -199,13 +206,14 @@ class Analytics:
         by: Dimension,
         attribute: str | None = None,
         first: int | None = 10,
-        timezone: str | None = "UTC",
+        timezone: Timezone = "UTC",
     ) -> Breakdown:
         """Gathered with other questions."""
         need = analytics.for_breakdown(self.selection, by, attribute)
         table = await info.context.questions.tables.load(need)
-        found = analytics.breakdown(table, by, timezone or "UTC", self.selection.wanted)
-        sliced = Sliced(revenues.of_slices(self.selection, by, attribute), by, timezone or "UTC")
+        zone = await _zone(timezone, info.context)
+        found = analytics.breakdown(table, by, zone, self.selection.wanted)
+        sliced = Sliced(revenues.of_slices(self.selection, by, attribute), by, zone)
         return Breakdown.of(analytics.sliced(found, 10 if first is None else first), sliced)
 
     @classmethod
@@ -238,6 +246,10 @@ def field(what: str, chosen: Callable[[click_filters.ClickFilter, Any], click_fi
         description=f"Figures of {what} in a range of time.",
         metadata={"scope": Scope.ANALYTICS_READ, "cost": POINTS},
     )
+
+
+async def _zone(given: str | None, context: Context) -> str:
+    return (await context.workspace()).timezone if given is None else given
 
 
 def _earned(selection: Selection) -> Earned:

@@ -28,7 +28,9 @@ class Workspace(Node):
     """The API's view of domain.workspaces.Workspace."""
 
     name: str = strawberry.field(description="Its name.")
-    timezone: str = strawberry.field(description="IANA time zone, the default of figures by day.")
+    timezone: str = strawberry.field(
+        description="IANA time zone, by whose clocks figures are told where their `timezone` is null."
+    )
     domains: list[str] = strawberry.field(
         description="Hosts that its short links can have, the default first."
     )

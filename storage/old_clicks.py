@@ -1,5 +1,6 @@
 """Clicks that retention removes, found by their ids on the indexes that lists of clicks have anyway."""
 
+from domain import ids, instants
 from storage import mongo
 
 
@@ -9,6 +10,7 @@ class MongoOldClicks:
     def __init__(self, database: mongo.Database) -> None:
         self._clicks = database["clicks"]
         self._folded = database["folded"]
+        self._workspaces = database["workspaces"]
 
     async def remove(self, workspace_id: str, before: str, limit: int) -> int:
         """Remove at most `limit` clicks whose id is below `before`, the oldest first; how many there were.
@@ -24,9 +26,16 @@ class MongoOldClicks:
                 found = await self._clicks.find(query, fields).sort("_id", 1).limit(limit).to_list()
                 old = [each["_id"] for each in found if each["seq"] <= counted.get(each["slot"], 0)]
                 if old:
+                    # Ahead of the removal: who dies between the two has only promised too little.
+                    await self._mark(workspace_id, old[-1])
                     await self._clicks.delete_many({"workspace_id": workspace_id, "_id": {"$in": old}})
                     return len(old)
         return 0
+
+    async def _mark(self, workspace_id: str, latest: str) -> None:
+        """Note on the workspace, which `partial` reads anyway, how far its clicks are removed."""
+        behind = instants.of_milliseconds(ids.instant_of(latest) + 1)
+        await self._workspaces.update_one({"_id": workspace_id}, {"$max": {"clicks_removed_before": behind}})
 
     async def _counted(self, workspace_id: str) -> dict[int, int]:
         """Up to which seq of each slot the roll-ups have the clicks."""

@@ -13,6 +13,7 @@ from pyarrow import parquet
 
 from app import api as apis
 from app.services import Services
+from domain import instants
 from domain.access import Scope
 from tests.api.conftest import Api
 from tests.api.test_clicks import follow_up
@@ -110,6 +111,18 @@ async def test_a_download_that_broke_off_goes_on_where_it_was(api: Api, site: Si
             assert await ranged(none) == (200, None, whole)
 
 
+async def test_an_empty_file_has_no_ranges(api: Api, site: Site) -> None:
+    """RFC 9110, section 15.5.17: how long the file is, and no byte of it; the whole file is there."""
+    path = await path_of(api, await export(api))
+    async with await site.client(api, Scope.ANALYTICS_READ) as client:
+        for asked in ("bytes=0-", "bytes=-5", "bytes=0-0", "bytes=7-"):
+            answer = await client.get(path, headers={"range": asked})
+            found = (answer.status_code, answer.headers.get("content-range"), answer.content)
+            assert found == (416, "bytes */0", b""), asked
+        whole = await client.get(path)
+        assert (whole.status_code, whole.headers["content-length"], whole.content) == (200, "0", b"")
+
+
 async def test_files_are_for_their_workspace_once_they_are_whole(api: Api, other: Api, site: Site) -> None:
     """GQ-14: another's export is not found, like one that never was, and neither is a job of another kind."""
     job_id = await export(api)
@@ -147,6 +160,17 @@ async def test_a_filter_holds_and_the_range_ends_at_the_call(api: Api, site: Sit
     async with await site.client(api, Scope.ANALYTICS_READ) as client:
         text = (await client.get(await path_of(api, job_id))).text
     assert [msgspec.json.decode(line)["id"] for line in text.splitlines()] == [bot]
+
+
+async def test_a_range_into_the_future_ends_at_the_call_too(api: Api, site: Site) -> None:
+    now_ms = visit().at_ms
+    after, before = (instants.written_milliseconds(now_ms + offset) for offset in (-3_600_000, 3_600_000))
+    (own,) = await follow_up(api, [visit(at_ms=now_ms - 5)])
+    job_id = await export(api, range={"between": {"after": after, "before": before}})
+    await follow_up(api, [visit(at_ms=now_ms + 60_000)])
+    async with await site.client(api, Scope.ANALYTICS_READ) as client:
+        text = (await client.get(await path_of(api, job_id))).text
+    assert [msgspec.json.decode(line)["id"] for line in text.splitlines()] == [own]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import msgspec
 import pyarrow as pa
@@ -17,15 +18,15 @@ from delivery import export_sources
 from delivery import exports as works
 from delivery.export_sources import ClickSource, RollupSource
 from delivery.exports import Export
-from domain import click_rows, exports, file_rows, journals
+from domain import click_rows, exports, file_rows, ids, instants, jobs, journals
 from domain.chunks import Moved
 from domain.click_filters import EVERY_CLICK, ClickFilter
 from domain.clicks import Click, ClickKind
 from domain.errors import BadRequest
-from domain.exports import Exported
+from domain.exports import ExportClicks, Exported, ExportRollups
 from domain.file_rows import FileFormat
 from domain.jobs import Job, JobState
-from domain.periods import Period
+from domain.periods import HOUR_MS, Period
 from domain.visits import Belonging, VisitRecord
 from storage.click_stretches import MongoClickStretches
 from storage.job_results import MongoResults
@@ -280,6 +281,29 @@ async def test_roll_ups_of_one_link_in_each_format(
 
 async def test_roll_ups_of_a_quiet_time_are_passed_over(opened: Services) -> None:
     assert await counts_file(opened, EVERY_CLICK, Period(START - 4 * 365 * 86_400_000, START)) == b""
+
+
+async def test_a_period_ends_at_the_call_at_the_latest(opened: Services) -> None:
+    """Of counts the hour of the call is whole, as every hour that a range touches."""
+    called_ms = START + 90_000
+    early = replace(opened, clock=lambda: instants.of_milliseconds(called_ms))
+    period = Period(START, START + 10 * HOUR_MS)
+    rows = jobs.spec_of(await begun(early, FileFormat.CSV, period=period), ExportClicks)
+    assert (rows.first, rows.before) == tuple(ids.of("clk", ms, bytes(10)) for ms in (START, called_ms))
+    job = await begun(early, FileFormat.CSV, of=Exported.ROLLUPS, period=period)
+    counts = jobs.spec_of(job, ExportRollups)
+    assert (counts.first_hour, counts.end_hour) == (START // HOUR_MS, called_ms // HOUR_MS + 1)
+
+
+@pytest.mark.parametrize("of", list(Exported))
+async def test_of_the_future_there_is_an_empty_file(opened: Services, ledger: Ledger, of: Exported) -> None:
+    await committed(ledger, visit(at_ms=START + 5 * HOUR_MS))
+    early = replace(opened, clock=lambda: instants.of_milliseconds(START))
+    period = Period(START + 4 * HOUR_MS, START + 10 * HOUR_MS)
+    job = await begun(early, FileFormat.JSONL, of=of, period=period)
+    async with working(opened, work(opened, of)) as (engine, _):
+        await engine.until_idle()
+    assert await file_of(opened, job) == b""
 
 
 @pytest.mark.parametrize(

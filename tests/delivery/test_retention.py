@@ -1,12 +1,16 @@
 """Clicks leave when they are older than their workspace keeps them; their figures stay."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
+import pytest
 
 from app.services import Services
 from delivery import retention
 from delivery.retention import Counts, Retention
+from domain import ids, instants
 from domain.click_filters import EVERY_CLICK, ORPHANS
 from domain.dimensions import Dimension
 from domain.paging import Window
@@ -16,11 +20,19 @@ from domain.workspaces import Workspace
 from storage.ledgers import Ledger
 from storage.old_clicks import MongoOldClicks
 from storage.rollups import Rollups
+from tests.api import conftest as viewers
+from tests.api.conftest import Api, Commands, stores_with
 from tests.delivery.test_rollups import fold_all
 from tests.delivery.workers import committed, new_id, visit
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY_MS = 86_400_000
+KEEP = (
+    "mutation ($days: Int) { updateWorkspace(input: { clickRetentionDays: $days }) { userErrors { code } } }"
+)
+FIGURES = """query ($last: String!) {
+  analytics(range: { last: $last }, filter: { countries: ["GB"], devices: [MOBILE] }) {
+    partial totals { clicks } } }"""
 
 
 def at(days_ago: float) -> int:
@@ -54,6 +66,17 @@ async def ages(opened: Services, workspace_id: str) -> list[tuple[float, bool]]:
         for click in (await opened.clicks.page(workspace_id, wanted, window)).items
     ]
     return sorted(((NOW - click.at) / timedelta(days=1), click.link_id is not None) for click in found)
+
+
+async def viewer(opened: Services) -> Api:
+    """A viewer of a workspace of its own, whose now is NOW."""
+    made = await viewers.workspace(opened)
+    return replace(made, context=replace(made.context, clock=lambda: NOW))
+
+
+async def figures(api: Api, last: str) -> Any:
+    """Figures that only clicks can tell, and whether they may lack some."""
+    return (await api(FIGURES, last=last))["analytics"]
 
 
 async def test_old_clicks_leave_and_figures_stay(opened: Services, ledger: Ledger) -> None:
@@ -98,6 +121,56 @@ async def test_many_leave_a_little_at_a_time(opened: Services, ledger: Ledger) -
     await fold_all(opened)
     await keeper.round()
     assert taken[4:] == [1, 0]
+
+
+@pytest.mark.parametrize("days", [None, 365])
+async def test_figures_say_what_an_earlier_limit_removed(
+    opened: Services, ledger: Ledger, days: int | None
+) -> None:
+    """Clicks do not come back with a limit that is raised or cleared: what needs them lacks them for ever."""
+    api = await viewer(opened)
+    own = visit(workspace_id=api.context.viewer.workspace_id, country="GB")
+    await committed(ledger, *[msgspec.structs.replace(own, at_ms=at(age)) for age in (40, 10)])
+    await fold_all(opened)
+    assert await figures(api, "P90D") == {"partial": False, "totals": {"clicks": 2}}
+    await api(KEEP, days=30)
+    await Retention(opened.workspaces, MongoOldClicks(opened.database), lambda: NOW, Counts()).round()
+    await api(KEEP, days=days)
+    assert await figures(api, "P90D") == {"partial": True, "totals": {"clicks": 1}}
+    assert await figures(api, "P39D") == {"partial": False, "totals": {"clicks": 1}}
+
+
+async def test_a_limit_that_removed_nothing_leaves_no_mark(opened: Services, ledger: Ledger) -> None:
+    api = await viewer(opened)
+    own = visit(workspace_id=api.context.viewer.workspace_id, country="GB", at_ms=at(10))
+    await committed(ledger, own)
+    await fold_all(opened)
+    await api(KEEP, days=30)
+    await Retention(opened.workspaces, MongoOldClicks(opened.database), lambda: NOW, Counts()).round()
+    assert await figures(api, "P90D") == {"partial": True, "totals": {"clicks": 1}}
+    await api(KEEP, days=None)
+    assert await figures(api, "P90D") == {"partial": False, "totals": {"clicks": 1}}
+
+
+async def test_the_mark_is_set_before_clicks_leave_and_only_moves_on(
+    opened: Services, ledger: Ledger
+) -> None:
+    """Whoever dies between the two has promised too little, never too much."""
+    own = await workspace(opened, 30)
+    await clicks(ledger, own, 40, 35)
+    await fold_all(opened)
+    bound, commands = ids.of("clk", at(30), bytes(10)), Commands()
+    async with stores_with(opened, commands) as stores:
+        assert await MongoOldClicks(stores.database).remove(own, bound, 1_000) == 2
+        writes = [name for name in commands.sent if name in {"update", "delete"}]
+    assert writes == ["update", "delete"]
+    await clicks(ledger, own, 50)
+    await fold_all(opened)
+    while await MongoOldClicks(opened.database).remove(own, bound, 1_000):
+        pass
+    marked = await opened.workspaces.by_id(own)
+    assert marked is not None
+    assert marked.clicks_removed_before == instants.of_milliseconds(at(35) + 1)
 
 
 async def test_every_workspace_is_looked_at(opened: Services, ledger: Ledger) -> None:
