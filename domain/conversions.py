@@ -91,6 +91,7 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
         hasty: it followed its click more quickly than people are, see domain.suspicions.
         credits: shares of clicks, in the order of the clicks.
         recount_at: when its credits are to be worked out again; None: they are final as far as anybody knows.
+        erased_at: when its customer was erased: it learns no visitor any more.
         version: counts the changes, from 1.
     """
 
@@ -114,6 +115,7 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
     credits: tuple[Credit, ...] = ()
     refunds: tuple[Refund, ...] = ()
     recount_at: datetime | None = None
+    erased_at: datetime | None = None
     version: int = 1
 
     @property

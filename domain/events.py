@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from domain import attributes, ids, instants
+from domain import attributes, ids, instants, texts
 from domain.access import Scope, Viewer
 from domain.attributes import Scalar
 from domain.click_filters import ClickFilter
@@ -285,7 +285,7 @@ def of_conversion(happened: str, conversion: Conversion, row: CreditRow | None, 
         row: of the link that it counts at.
     """
     data: dict[str, Any] = {"event": conversion.event, "promotionId": conversion.promotion_id}
-    if conversion.order_id is not None and "@" not in conversion.order_id:
+    if conversion.order_id is not None and not texts.holds_at(conversion.order_id):
         data["orderId"] = conversion.order_id
     for name, amount in (("amount", conversion.amount), ("refunded", conversion.refunded)):
         if amount is not None:

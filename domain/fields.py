@@ -62,6 +62,17 @@ def text(name: str, longest: int, *, breaks: bool = False) -> Callable[[str, Seq
     return check
 
 
+def anonymous(name: str, given: str, advice: str) -> str:
+    """The check of a text that is kept for good: erasing a person does not look for addresses in it.
+
+    Args:
+        advice: what to give, as the message begins; it does not repeat the text.
+    """
+    if texts.holds_address(given):
+        raise refused(name, f"{advice}, not an e-mail address.")
+    return given
+
+
 def instant(name: str) -> Callable[[str, Sequence[str]], datetime]:
     """The check of a date and time."""
 

@@ -32,7 +32,7 @@ async def recounted(old: Conversion, books: Books) -> Revised:
         old,
         credits=shared,
         recount_at=_next(old, books) if waiting else None,
-        visitor=old.visitor if last is None else last.visitor,
+        visitor=old.visitor if last is None or old.erased_at is not None else last.visitor,
         version=old.version + 1,
     )
     return Revised(old=old, new=new, at=books.clock(), rows=await _rows(new, clicks, books))

@@ -17,7 +17,6 @@ from domain.signups import Desk
 
 LONGEST: Final = 200
 _LOCALE: Final = re.compile(r"[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8}){0,3}", re.ASCII)
-_ADDRESS: Final = re.compile(r"\S@\S+\.[^\W\d]{2}")
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,12 +92,12 @@ def locale(given: str | None) -> str | None:
     """The language tag of a call (BCP 47), its subtags behind hyphens.
 
     Raises:
-        Rejected: it is none.
+        Rejected: it is none; the message does not repeat what may be an address in the wrong column.
     """
     if given is None or not given.strip():
         return None
     if _LOCALE.fullmatch(given.strip()) is None:
-        raise fields.refused("locale", f"{given[:50]!r} is no language tag such as de or pt-BR.")
+        raise fields.refused("locale", "The locale is no language tag such as de or pt-BR.")
     return given.strip().replace("_", "-")
 
 
@@ -130,7 +129,7 @@ def _unfit(wish: Wish, values: dict[str, Any]) -> list[UserError]:
         message = f"The promotion rewards the {receiver.value} alone."
         errors.append(UserError(UserErrorCode.NOT_ALLOWED, message, ("reward_receiver",)))
     for name in ("target_url", "product_id"):
-        if email.identity in unquote(getattr(wish, name) or "").casefold():
+        if email.identity in unquote(getattr(wish, name) or "").lower():
             message = f"The {name} holds the person's address, which links must not tell; leave it out."
             errors.append(UserError(UserErrorCode.NOT_ALLOWED, message, (name,)))
     return errors
@@ -158,9 +157,9 @@ def _text(name: str, given: str | None) -> str | None:
 def _caller(given: str | None) -> str | None:
     """Who asks: a name that is kept with the referral, beside which no address may stand."""
     caller = _text("on_behalf_of", given)
-    if caller is not None and _ADDRESS.search(caller):
-        raise fields.refused("on_behalf_of", "Name the agent or system that asks, not an e-mail address.")
-    return caller
+    if caller is None:
+        return None
+    return fields.anonymous("on_behalf_of", caller, "Name the agent or system that asks")
 
 
 def _wanted(wish: Wish, values: dict[str, Any], desk: Desk) -> Wanted:

@@ -37,6 +37,7 @@ async def refund(draft: RefundDraft, books: Books) -> Conversion:
         Unavailable: others changed the same conversion all the time.
     """
     refund_id = conversion_drafts.required("refund_id", draft.refund_id)
+    fields.anonymous("refund_id", refund_id, "Name the refund")
     amount = conversion_drafts.paid("amount", draft.amount)
     for _ in range(_ATTEMPTS):
         conversion = await _found(draft, books)

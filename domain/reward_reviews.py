@@ -73,6 +73,7 @@ async def mark_paid(
         Rejected: with every reward that cannot be paid.
     """
     named = conversion_drafts.required("reference", reference)
+    fields.anonymous("reference", named, "Name the payment")
     wanted = list(dict.fromkeys(reward_ids))
     if not 1 <= len(wanted) <= MOST:
         message = f"There are {len(wanted):,} rewards; one call takes 1 to {MOST:,}."
@@ -123,4 +124,4 @@ def _reason(verdict: Verdict) -> str | None:
     problem = texts.problem(verdict.reason, longest=LONGEST_REASON)
     if problem is not None:
         raise fields.refused("reason", f"The reason {problem}")
-    return verdict.reason.strip() or None
+    return fields.anonymous("reason", verdict.reason, "Say why").strip() or None

@@ -4,15 +4,16 @@ Article 15, 17 and 20 of the GDPR. What is erased is what names the person or le
 clicks and money, stays, so that no figure changes.
 """
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
 import msgspec
 
-from domain import edits, emails, fields, instants, jobs
-from domain.attributions import Touch
-from domain.conversions import Conversion, Conversions, Revised
+from domain import customers, edits, emails, fields, jobs, texts
+from domain.conversions import Conversions
+from domain.customers import Customers
 from domain.emails import Email
 from domain.errors import Rejected, Unavailable, UserErrorCode
 from domain.file_rows import FileFormat, Row
@@ -26,7 +27,6 @@ from domain.signups import Desk, Signup
 EXPORT_WORK: Final = "export-subject"
 KEY_BYTES: Final = 16
 _ATTEMPTS: Final = 20
-_EVER: Final = instants.of_milliseconds(0)
 
 
 class ExportSubject(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,24 +45,26 @@ class ExportSubject(msgspec.Struct, frozen=True, kw_only=True):
 class Subjects(Protocol):
     """Where everything of a person is found. Each method raises errors.Unavailable."""
 
+    @property
+    def customers(self) -> Customers:
+        """Where it is found what the person bought."""
+
     def rows(
         self, workspace_id: str, email_key: bytes, participant_id: str | None
     ) -> AsyncGenerator[Row, None]:
         """Everything that is kept of a person, always in the same order."""
         ...
 
-    async def conversions(self, workspace_id: str, email_key: bytes) -> Sequence[Conversion]:
-        """Some conversions that the person made; none: there are no more."""
+    async def forget(self, workspace_id: str, email_key: bytes, participant_id: str | None) -> int:
+        """Remove mails to a participant and files that told of the person; how many there were."""
         ...
 
-    async def forget(
-        self, workspace_id: str, customer_keys: Sequence[bytes], participant_id: str | None
-    ) -> int:
-        """Remove clicks of a customer, mails to a participant, files that told of the person; how many."""
-        ...
+    async def scrub(self, workspace_id: str, named: Callable[[Any], bool]) -> int:
+        """Empty the rows and headers of uploads that name a person; how many there were.
 
-    async def scrub(self, workspace_id: str, named: Callable[[Row], bool]) -> int:
-        """Empty the rows of uploads that name a person; how many there were."""
+        Args:
+            named: whether a row, or the name of a column, does.
+        """
         ...
 
 
@@ -128,9 +130,9 @@ async def erase(address: str, archive: Archive) -> str | None:
     desk, email = archive.desk, emails.checked(address)
     key, workspace_id = desk.key_of(email.identity), desk.bench.workspace_id
     participant_id = await _erase_participant(key, archive)
-    keys, gone = await _erase_customer(key, archive)
-    gone += await archive.subjects.forget(workspace_id, keys, participant_id)
-    gone += await archive.subjects.scrub(workspace_id, lambda row: _names(row, email))
+    gone = await customers.erase(key, desk.bench, archive.subjects.customers, archive.stored)
+    gone += await archive.subjects.forget(workspace_id, key, participant_id)
+    gone += await archive.subjects.scrub(workspace_id, lambda value: _names(value, email))
     if participant_id is not None and archive.letters is not None:
         archive.letters.forget(participant_id)  # one may have been written meanwhile
     if participant_id is None and not gone:
@@ -189,47 +191,20 @@ def _anonymous(referral: Referral, identity: bytes) -> Referral:
     return msgspec.structs.replace(referral, identity=identity, on_behalf_of=None, withheld=True)
 
 
-async def _erase_customer(key: bytes, archive: Archive) -> tuple[list[bytes], int]:
-    """Make a customer's conversions nobody's; what stood for the customer, and how many they were."""
-    workspace_id, keys = archive.desk.bench.workspace_id, {key: None}
-    attempts = erased = 0
-    while found := await archive.subjects.conversions(workspace_id, key):
-        attempts += 1
-        for old in found:
-            keys |= dict.fromkeys(old.customer_keys)
-            touches = await archive.stored.touches(workspace_id, old.customer_keys, _EVER, old.at)
-            revised = Revised(old=old, new=_nobodys(old, touches), at=archive.desk.bench.clock())
-            if await archive.stored.revise(workspace_id, revised):
-                attempts, erased = 0, erased + 1
-        if attempts == _ATTEMPTS:
-            raise Unavailable("Other calls are changing the same conversions; try again.")
-    return list(keys), erased
+def _names(value: Any, email: Email) -> bool:
+    """Whether anything in an upload names a person: columns may be called like anything.
 
-
-def _nobodys(old: Conversion, known: Sequence[Touch]) -> Conversion:
-    """The conversion without its customer: its clicks become its own, so that its credits stay."""
-    credited = {credit.click_id for credit in old.credits}
-    touches = {each.click_id: each for each in (*known, *old.touches)}
-    own = {each.click_id for each in old.touches}
-    kept = [each for each in touches.values() if each.click_id in credited | own]
-    return msgspec.structs.replace(
-        old,
-        order_id=None if old.order_id is None or "@" in old.order_id else old.order_id,
-        touches=tuple(sorted(kept, key=lambda touch: touch.at)),
-        customer_keys=(),
-        visitor=b"",
-        properties={},
-        version=old.version + 1,
-    )
-
-
-def _names(row: Row, email: Email) -> bool:
-    """Whether a row of an upload names a person, whatever its columns are called."""
-    return any(_is(value, email) for value in row.values() if isinstance(value, str) and "@" in value)
+    So may they be like the person, where a file has no header and its first row is taken for one.
+    """
+    if isinstance(value, str):
+        return texts.holds_at(value) and _is(value, email)
+    if isinstance(value, Mapping):
+        return any(_names(each, email) for pair in value.items() for each in pair)
+    return isinstance(value, list) and any(_names(each, email) for each in value)
 
 
 def _is(text: str, email: Email) -> bool:
     try:
         return emails.checked(text).identity == email.identity
     except Rejected:
-        return email.identity in text.casefold()
+        return email.identity in unquote(text).lower()

@@ -1,4 +1,4 @@
-"""Free text that people type: which characters it may hold, and how long it may be."""
+"""Free text that people type: which characters it may hold, how long it may be, and who may stand in it."""
 
 import re
 import unicodedata
@@ -17,6 +17,12 @@ _SELECTORS: Final = re.compile("[\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0100-\U00
 
 # What str.isprintable lets through although there is nothing to see.
 _INVISIBLE: Final = re.compile(f"[{''.join(sorted(_BLANKS))}]|{_SELECTORS.pattern}")
+
+_AT: Final = r"(?:@|%(?:25)*40)"
+"""An at sign, also as URLs write it, however often it was encoded."""
+_DOT: Final = r"(?:\.|%(?:25)*2e)"
+_SOME_AT: Final = re.compile(_AT)
+_SOME_ADDRESS: Final = re.compile(rf"\S{_AT}\S+{_DOT}[^\W\d]{{2}}", re.IGNORECASE)
 
 
 def hidden(text: str, *, joiners: bool = False, breaks: bool = False) -> str | None:
@@ -56,6 +62,16 @@ def problem(text: str, *, longest: int, breaks: bool = False) -> str | None:
     if character is not None:
         return f"holds the invisible character {named(character)}; leave it out."
     return None
+
+
+def holds_at(text: str) -> bool:
+    """Whether an at sign stands in a text: then it may be, or hold, somebody's address."""
+    return _SOME_AT.search(text) is not None
+
+
+def holds_address(text: str) -> bool:
+    """Whether something stands in a text that looks like an e-mail address."""
+    return _SOME_ADDRESS.search(text) is not None
 
 
 def _shapes(character: str) -> bool:

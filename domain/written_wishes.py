@@ -18,17 +18,19 @@ _CONSENT: Final = {
 _BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-class _Said(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
+class _Said(msgspec.Struct, rename="camel"):
     granted: bool
     text_version: str
     source: str
 
 
-class _Written(msgspec.Struct, kw_only=True, rename="camel", forbid_unknown_fields=True):
+class _Written(msgspec.Struct, kw_only=True, rename="camel"):
+    """A row as far as msgspec judges it: what that says of unknown names and of choices repeats them."""
+
     promotion_uid: str | None = None
     email: str
     consent: _Said | None = None
-    reward_receiver: RewardReceiver | None = None
+    reward_receiver: str | None = None
     target_url: str | None = None
     product_id: str | None = None
     on_behalf_of: str | None = None
@@ -43,20 +45,24 @@ def wish(row: Mapping[str, Any], promotion_uid: str) -> Wish:
         promotion_uid: the promotion that the whole file is for.
 
     Raises:
-        Rejected: INVALID, it is no such object; the message does not repeat what it says.
+        Rejected: INVALID, it is no such object; the message does not repeat what it says, nor what its
+            columns are called: it is kept for weeks, and both may be addresses.
     """
+    _check_names("row", row, _Written)
     try:
         written = msgspec.convert(row, _Written)
     except msgspec.ValidationError as error:
         raise fields.refused("row", f"The row is no wish for a referral link: {error}.") from None
     said = written.consent
+    if said is not None:
+        _check_names("consent", row["consent"], _Said)
     return Wish(
         promotion_uid=of_promotion(written.promotion_uid, promotion_uid),
         email=written.email,
         consent=None
         if said is None
         else Said(granted=said.granted, text_version=said.text_version, source=said.source),
-        reward_receiver=written.reward_receiver,
+        reward_receiver=_receiver(written.reward_receiver),
         target_url=written.target_url,
         product_id=written.product_id,
         on_behalf_of=written.on_behalf_of,
@@ -83,3 +89,18 @@ def of_promotion(given: str | None, promotion_uid: str) -> str:
         message = f"The call is for the promotion {promotion_uid[:100]!r}; leave it out of the row."
         raise fields.refused("promotion_uid", message)
     return promotion_uid
+
+
+def _check_names(part: str, given: Mapping[str, Any], kind: type[msgspec.Struct]) -> None:
+    names = [field.encode_name for field in msgspec.structs.fields(kind)]
+    if not given.keys() <= set(names):
+        message = f"The {part} has other fields than {', '.join(names)}; the first line of CSV names columns."
+        raise fields.refused(part, message)
+
+
+def _receiver(given: str | None) -> RewardReceiver | None:
+    try:
+        return None if given is None else RewardReceiver(given)
+    except ValueError:
+        message = f"The reward receiver is none of {', '.join(RewardReceiver)}."
+        raise fields.refused("reward_receiver", message) from None

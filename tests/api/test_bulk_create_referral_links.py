@@ -13,6 +13,7 @@ from tests.api.conftest import Api
 from tests.api.promotions import CONSENT, promoted, referred, refused
 from tests.api.test_create_referral_link import MAIL, kept
 from tests.bulk import work_off
+from tests.files import uploaded as uploaded_file
 
 BULK = """mutation ($uid: String!, $rows: [CreateReferralLinkInput!], $file: ID) {
   bulkCreateReferralLinks(promotionUid: $uid, rows: $rows, file: $file) {
@@ -180,17 +181,56 @@ async def test_what_is_no_list_starts_no_job(
     assert await rows_left(api) == 0
 
 
+HEADLESS = "somebody.else@example.com,yes,2026-01,crm\nanother@example.com,yes,2026-01,crm\n"
+SHIFTED = (
+    "email,rewardReceiver,locale,targetUrl,productId,consentGranted,consentTextVersion,consentSource\n"
+    "x@example.com,somebody.else@example.com,de,,,yes,2026-01,crm\n"
+    "x@example.com,,somebody.else@example.com,,,yes,2026-01,crm\n"
+    "x@example.com,,de,somebody.else@example.com,,yes,2026-01,crm\n"
+    "x@example.com,,de,,,somebody.else@example.com,2026-01,crm\n"
+    "somebody.else@,,de,,,yes,2026-01,crm\n"
+)
+ODD = (
+    '{"email":"x@example.com","consent":{"somebody.else@example.com":true}}\n'
+    '{"email":{"somebody.else@example.com":1}}\n'
+    '{"email":"x@example.com","promotionUid":"somebody.else@example.com"}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (HEADLESS, ["row"]),
+        (SHIFTED, ["rewardReceiver", "locale", "targetUrl", "row", "email"]),
+        (ODD, ["row", "row", "promotionUid"]),
+    ],
+)
+async def test_what_is_wrong_is_said_without_the_addresses(
+    api: Api, content: str, expected: list[str]
+) -> None:
+    """Results are kept for weeks: no collection has an address that stood in the wrong place of a file."""
+    await promoted(api)
+    file = await uploaded_file(api.services, api.context.viewer.workspace_id, content)
+    job = await done(api, file=file)
+    assert (job["state"], job["failed"]) == ("SUCCEEDED", len(expected))
+    assert [each["userErrors"][0]["field"][1] for each in job["results"]["nodes"]] == expected
+    assert await holders(api, "somebody.else") == []
+
+
 async def test_addresses_do_not_stay_with_the_job(api: Api) -> None:
     """No collection but the participants' holds one when the job is done."""
     await promoted(api, mail=MAIL)
     job = await done(api, rows=[row("somebody.else@example.com"), row("somebody.else@")])
     assert job["failed"] == 1
-    database = api.services.database
-    mine = {"workspace_id": api.context.viewer.workspace_id}
-    holders = [
+    assert await holders(api, "somebody.else") == ["participants"]
+
+
+async def holders(api: Api, text: str) -> list[str]:
+    """The collections with documents of the workspace that a text stands in."""
+    database, mine = api.services.database, {"workspace_id": api.context.viewer.workspace_id}
+    return [
         name
         for name in await database.list_collection_names()
         for document in await database.get_collection(name).find(mine).to_list()
-        if "somebody.else" in str(document)
+        if text in str(document)
     ]
-    assert holders == ["participants"]

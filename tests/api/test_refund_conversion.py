@@ -134,6 +134,16 @@ async def test_a_refund_names_one_conversion(
     assert refused(await refund(api, **given)) == [expected]
 
 
+@pytest.mark.parametrize("refund_id", ["ana@example.com", "return of ana%40example.com"])
+async def test_no_address_is_kept_with_a_refund(api: Api, refund_id: str) -> None:
+    """What callers write there stays when a person is erased."""
+    made = await bought(api)
+    payload = await refund(api, refund_id, conversionId=made["id"])
+    assert refused(payload) == [("INVALID", ["refundId"])]
+    assert "ana" not in payload["userErrors"][0]["message"]
+    assert states((await refund(api, "r1", conversionId=made["id"]))["conversion"]) == [("REVERSED", "5.00")]
+
+
 async def test_another_workspaces_conversion_is_not_found(api: Api, other: Api) -> None:
     made = await bought(other)
     assert refused(await refund(api, conversionId=made["id"])) == [("NOT_FOUND", ["conversionId"])]

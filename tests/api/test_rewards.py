@@ -178,6 +178,20 @@ async def test_people_decide_on_what_is_held(api: Api, other: Api) -> None:
     assert refused(foreign) == [("NOT_FOUND", ["id"])]
 
 
+async def test_no_address_is_kept_with_a_decision_or_a_payment(api: Api) -> None:
+    """What callers write there stays when a person is erased."""
+    await promoted(api)
+    (reward,) = (await order(api, await referred(api)))["rewards"]
+    for text in ("Asked ana@example.com", "ana%40example.com", "https://x.example/?ana%2540example%252Ecom"):
+        reviewed = (await api(REVIEW, id=reward["id"], approve=True, reason=text))["reviewReward"]
+        assert refused(reviewed) == [("INVALID", ["reason"])]
+        paid = (await api(PAY, ids=[reward["id"]], reference=text))["markRewardsPaid"]
+        assert refused(paid) == [("INVALID", ["reference"])]
+    assert await rewards_of(api, reward["conversion"]["id"]) == [("PENDING", "5.00")]
+    approved = await api(REVIEW, id=reward["id"], approve=True, reason="10 pieces @ 8.00 EUR")
+    assert approved["reviewReward"]["reward"]["reason"] == "10 pieces @ 8.00 EUR"
+
+
 async def test_rewards_are_listed_by_state_page_and_participant(api: Api, other: Api) -> None:
     await promoted(api)
     referral = await referred(api)

@@ -24,14 +24,16 @@ from tests.api.conversions import clicked, converted, euros
 from tests.api.promotions import CONSENT, asked, promoted, referred, refused
 from tests.api.test_results_url import Site
 from tests.bulk import work_off
+from tests.files import uploaded
 from tests.protocols.conftest import listening_on
 
 MAIL = {"texts": {"en": {"subject": "Your link", "text": "Hello {{ link }}"}}}
 EXPORT = """mutation ($email: String!) { exportSubject(email: $email) {
   bulkJob { id kind resultsUrl } userErrors { code field } } }"""
 ERASE = "mutation ($email: String!) { eraseSubject(email: $email) { deletedId userErrors { code field } } }"
-BULK = """mutation ($rows: [CreateReferralLinkInput!]) {
-  bulkCreateReferralLinks(promotionUid: "spring", rows: $rows) { bulkJob { id } userErrors { code } } }"""
+BULK = """mutation ($rows: [CreateReferralLinkInput!], $file: ID) {
+  bulkCreateReferralLinks(promotionUid: "spring", rows: $rows, file: $file) {
+    bulkJob { id } userErrors { code } } }"""
 TOTALS = """{ analytics(range: { last: "P30D" }) { totals { clicks conversions revenue { amount } } }
   promotion(uid: "spring") { stats { participants links conversions rewardsPending { amount } } } }"""
 
@@ -195,6 +197,42 @@ async def test_who_only_bought_is_erased_too(people: Api, ana: str) -> None:
     (kept,) = await people.services.database["conversions"].find({"_id": made["id"]}).to_list()
     assert (kept["customer_keys"], kept["properties"], kept["amount"]["minor_units"]) == ([], {}, 500)
     assert ana.encode() not in await stores(people)
+
+
+async def test_an_order_named_by_an_address_keeps_no_name(people: Api, ana: str) -> None:
+    """However its at sign is written, and in events as well."""
+    name = ana.partition("@")[0]
+    orders = [ana, ana.replace("@", "%40"), ana.replace("@", "%2540"), "1"]
+    made = [(await converted(people, email=ana, orderId=order))["id"] for order in orders]
+    assert name.encode() in await stores(people)
+    assert (await people(ERASE, email=ana))["eraseSubject"]["userErrors"] == []
+    documents = await people.services.database["conversions"].find().sort("_id", 1).to_list()
+    assert {each["_id"]: each["order_id"] for each in documents} == dict(
+        zip(made, [None, None, None, "1"], strict=True)
+    )
+    assert name.encode() not in await stores(people)
+
+
+WAITING = [
+    "{ana},yes,2026-01,crm\ncleo@example.com,yes,2026-01,crm\n",
+    '{{"email":"cleo@example.com","consent":{{"granted":true,"textVersion":"1","source":"by {ana}"}}}}\n',
+    '{{"email":"cleo@example.com","targetUrl":"https://shop.example/?of={encoded}"}}\n',
+]
+
+
+@pytest.mark.parametrize("content", WAITING)
+async def test_an_upload_that_waits_names_no_erased_person(people: Api, ana: str, content: str) -> None:
+    """Not as a column, where the file has no header, nor deep in a row."""
+    await promoted(people)
+    workspace_id, encoded = people.context.viewer.workspace_id, ana.replace("@", "%40")
+    file = await uploaded(people.services, workspace_id, content.format(ana=ana, encoded=encoded))
+    assert (await people(BULK, file=file))["bulkCreateReferralLinks"]["userErrors"] == []
+    name = ana.partition("@")[0].encode()
+    assert name in await stores(people)
+    assert (await people(ERASE, email=ana))["eraseSubject"] == {"deletedId": None, "userErrors": []}
+    assert name not in await stores(people)
+    await work_off(people.services)
+    assert name not in await stores(people)
 
 
 async def test_erasing_and_joining_at_once_leave_one_of_both(people: Api, ana: str) -> None:
