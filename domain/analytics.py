@@ -1,6 +1,7 @@
 """Analytics: what is asked of clicks, and the figures that answer it."""
 
 import heapq
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -22,7 +23,7 @@ from domain.windows import Weekday
 MAX_SLICES: Final = 250
 MINUTE_MS: Final = 60_000
 QUARTER_MS: Final = 15 * MINUTE_MS
-"""Every offset of a time zone in use is a multiple of it."""
+"""Every offset of a time zone in use is a multiple of it, since 1980."""
 COUNTED: Final = frozenset({ClickKind.HUMAN})
 """The kinds that count where none are asked for."""
 CLOCKS: Final = frozenset({Dimension.WEEKDAY, Dimension.HOUR})
@@ -91,9 +92,11 @@ class Analytics(Protocol):
 
 
 def for_series(of: Selection, starts: Sequence[int]) -> Need:
-    """What a series is answered from whose points begin at `starts`, see intervals.starts."""
-    quarters = all(start % QUARTER_MS == 0 for start in starts)
-    return Need(of, cell_ms=QUARTER_MS if quarters else MINUTE_MS, starts=tuple(starts))
+    """What a series is answered from whose points begin at `starts`, see intervals.starts.
+
+    No point begins within a cell, but for the first: nothing before it is asked for.
+    """
+    return Need(of, cell_ms=math.gcd(QUARTER_MS, *starts[1:]), starts=tuple(starts))
 
 
 def for_breakdown(of: Selection, by: Dimension, attribute: str | None) -> Need:

@@ -1,5 +1,6 @@
 """Answers: tables of counts from roll-ups, and from clicks where roll-ups do not tell."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
@@ -61,30 +62,34 @@ class Answers:
     async def tables(self, workspace_id: str, needs: Sequence[Need]) -> list[Table]:
         """The table of each need; raises LimitExceeded."""
         parts = [analytics_parts.part(need) for need in needs]
+        answers = await self._answers(workspace_id, parts)
+        collected = [part.collected(own) for part, own in zip(parts, answers, strict=True)]
+        untold = [place for place, table in enumerate(collected) if table is None]
+        if untold:
+            for place in untold:
+                parts[place] = analytics_parts.read(
+                    needs[place], analytics_plans.plan(needs[place].of.wanted)
+                )
+            counts = await self._answers(workspace_id, [parts[place] for place in untold])
+            for place, own in zip(untold, counts, strict=True):
+                answers[place] = own
+        examined = sum(_clicks(own) for part, own in zip(parts, answers, strict=True) if part.counted)
+        if examined > MAX_CLICKS:
+            raise LimitExceeded(_too_many(examined))
+        tables = [table or {} for table in collected]
+        await self._add_clicks(workspace_id, parts, tables)
+        return tables
+
+    async def _answers(self, workspace_id: str, parts: Sequence[Part]) -> list[analytics_parts.Answers]:
+        """What roll-ups answer to the questions of each part."""
         asked = [each for part in parts for each in part.asked]
         if len(asked) > MAX_ASKED:
             raise LimitExceeded(
                 f"The figures of this call need {len(asked):,} roll-ups; at most {MAX_ASKED:,} are possible. "
                 "Ask for fewer figures, or filter by fewer links."
             )
-        answers = await self._rollups.read(workspace_id, asked)
-        tables: list[Table] = []
-        start = examined = 0
-        for place, part in enumerate(parts):
-            own = answers[start : start + len(part.asked)]
-            start += len(part.asked)
-            if part.counted:
-                examined += sum(sum(rollups.by_kind(row).values()) for each in own for row in each.values())
-            table = part.collected(own)
-            if table is None:
-                parts[place] = analytics_parts.read(
-                    needs[place], analytics_plans.plan(needs[place].of.wanted)
-                )
-            tables.append(table or {})
-        if examined > MAX_CLICKS:
-            raise LimitExceeded(_too_many(examined))
-        await self._add_clicks(workspace_id, parts, tables)
-        return tables
+        answers = iter(await self._rollups.read(workspace_id, asked))
+        return [list(itertools.islice(answers, len(part.asked))) for part in parts]
 
     async def _add_clicks(self, workspace_id: str, parts: Sequence[Part], tables: Sequence[Table]) -> None:
         """Read what roll-ups do not tell, the same of many links at once."""
@@ -115,6 +120,11 @@ def _of_any_link(reading: Reading) -> Reading:
 def _of_links(reading: Reading, link_ids: frozenset[str]) -> Reading:
     wanted = msgspec.structs.replace(reading.wanted, link_ids=link_ids or None)
     return msgspec.structs.replace(reading, wanted=wanted)
+
+
+def _clicks(answers: analytics_parts.Answers) -> int:
+    """How many clicks were counted."""
+    return sum(sum(rollups.by_kind(row).values()) for each in answers for row in each.values())
 
 
 def _too_many(clicks: int) -> str:

@@ -128,13 +128,29 @@ def _limited_by_value(need: Need, plan: Plan, limited: Limited) -> Part:
 
 
 def _by_time(need: Need, plan: Plan) -> Part:
-    """Whole hours by quarters, the hours of the ends by minutes, and what is left of minutes by clicks."""
-    cut, ends = analytics_plans.cut_in_minutes(need.of.period)
-    spans = [(hours, need.cell_ms == MINUTE_MS) for hours in (cut.whole,) if hours is not None]
-    spans += [((end.start // HOUR_MS, -(-end.end // HOUR_MS)), True) for end in cut.ends]
-    asked = tuple(Asked(scope, TIME, *hours, fine) for scope in plan.scopes for hours, fine in spans)
+    """Whole hours by quarters, the hours of the ends by minutes, and what is left of minutes by clicks.
+
+    Where points begin within a quarter, hours are told by minutes, and where they begin within a minute, by
+    clicks: days do so in Kiritimati until 1979 and in Liberia until 1972. Hardly any click is as old.
+    """
+    period = need.of.period
+    since = min(max(period.start, _behind(need.starts, MINUTE_MS)), period.end)
+    cut, ends = analytics_plans.cut_in_minutes(Period(since, period.end, period.open))
+    first, end = cut.whole or (0, 0)
+    quarters = min(max(first, -(-_behind(need.starts, QUARTER_MS) // HOUR_MS)), end)
+    spans = [(first, quarters, True), (quarters, end, False)]
+    spans += [(each.start // HOUR_MS, -(-each.end // HOUR_MS), True) for each in cut.ends]
+    spans = [span for span in spans if span[0] < span[1]]
+    asked = tuple(Asked(scope, TIME, *span) for scope in plan.scopes for span in spans)
     collected = functools.partial(_cells, need, asked, cut.covers)
-    return Part(asked, collected, _reading(need, ends))
+    read = [each for each in (Period(period.start, since), *ends) if each.start < each.end]
+    return Part(asked, collected, _reading(need, tuple(read)))
+
+
+def _behind(starts: Sequence[int], cell_ms: int) -> int:
+    """Behind the last cell of time within which a point begins; 0: all begin with one."""
+    within = [start for start in starts if start % cell_ms]
+    return (within[-1] // cell_ms + 1) * cell_ms if within else 0
 
 
 def _limited_by_time(need: Need, plan: Plan, limited: Limited) -> Part:
@@ -196,7 +212,9 @@ def _values(need: Need, asked: int, answers: Answers) -> Table:
     whole = _total([*answers[asked:], {"": several}])
     spent = rollups.total(rows.values())
     rest = [had - used for had, used in itertools.zip_longest(whole, spent, fillvalue=0)]
-    return {**rows, none: rest} if any(rest) else rows
+    if any(rest):
+        rollups.add(rows, none, rest)  # an attribute may be the empty text: that counts as having none
+    return rows
 
 
 def _named(names: Sequence[str], answers: Answers) -> Table:

@@ -36,6 +36,9 @@ SMALL_BYTES: Final = 32 * 1024
 """What a scope may have on one day before it is counted in documents of a day and of an hour."""
 TABLE_BYTES: Final = 512 * 1024
 """Of one dimension in one document; what comes when it is full counts among OTHERS."""
+SEVERAL_BYTES: Final = 1024 * 1024
+"""The same for SEVERAL, which gets in where others do not: without it nobody knows how many clicks rows are.
+It is there once for each place and attribute, so only a workspace with very many attributes fills that."""
 
 _LINK: Final = FIELDS[Dimension.LINK]
 _KEY_BYTES: Final = 4
@@ -139,9 +142,9 @@ def merged(kept: bytes | None, more: Mapping[int, Mapping[str, int]]) -> bytes:
             if before is not None:
                 tally[key] = before + count
                 continue
-            size += len(key.encode()) + _KEY_BYTES
-            if size <= TABLE_BYTES:
-                tally[key] = count
+            grown = size + len(key.encode()) + _KEY_BYTES
+            if grown <= (SEVERAL_BYTES if key.endswith(SEVERAL) else TABLE_BYTES):
+                tally[key], size = count, grown
             else:
                 tally[key[0] + OTHERS] = get(key[0] + OTHERS, 0) + count
     return rollups.encode(hours)

@@ -8,8 +8,11 @@ import msgspec
 from domain import durations, instants
 from domain.errors import BadRequest
 
-BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""Before the first click of anybody."""
+BEGINNING: Final = datetime(2015, 1, 1, tzinfo=UTC)
+"""Before the first click of anybody: where a range begins that does not say. A series of it may be by weeks.
+Who has older clicks, of a clock that was wrong or from elsewhere, sets `after`."""
+FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""No range begins before."""
 HOUR_MS: Final = 3_600_000
 END: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _SHOWN: Final = 50
@@ -58,12 +61,13 @@ def last(text: str, now: datetime) -> Period:
 
 
 def between(after: datetime | None, before: datetime | None, now: datetime) -> Period:
-    """The period from `after` (default: ever since) until before `before` (default: now).
+    """The period from `after` (default: BEGINNING) until before `before` (default: now).
 
     Raises:
         BadRequest: it ends before it begins.
     """
-    start, end = after or BEGINNING, before or now
+    end = before or now
+    start = after or (BEGINNING if end > BEGINNING else FIRST)
     if start >= end:
         raise BadRequest(
             f"The range begins at {instants.written(start)} and ends before {instants.written(end)}: "
@@ -75,7 +79,7 @@ def between(after: datetime | None, before: datetime | None, now: datetime) -> P
 def _period(start: datetime, end: datetime, *, open_: bool) -> Period:
     """Cut to the years in which there can be clicks."""
     return Period(
-        instants.milliseconds(min(max(start, BEGINNING), END - timedelta(milliseconds=1))),
-        instants.milliseconds(min(max(end, BEGINNING + timedelta(milliseconds=1)), END)),
+        instants.milliseconds(min(max(start, FIRST), END - timedelta(milliseconds=1))),
+        instants.milliseconds(min(max(end, FIRST + timedelta(milliseconds=1)), END)),
         open=open_,
     )

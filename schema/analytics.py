@@ -1,6 +1,6 @@
 """Analytics as the API shows them: questions about clicks in a range of time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import strawberry
@@ -131,7 +131,7 @@ class Breakdown:
     @classmethod
     def of(cls, slices: analytics.Slices, sliced: Sliced) -> "Breakdown":
         """The same slices, with what their clicks are credited with."""
-        shown = [key for key, _ in slices.largest]
+        shown = frozenset(key for key, _ in slices.largest)
         largest = [
             Slice.of(key, figures, sliced.by, _earned_by(sliced, key)) for key, figures in slices.largest
         ]
@@ -273,7 +273,7 @@ def _earned_by(sliced: Sliced, key: str) -> Earned:
     return earned
 
 
-def _earned_besides(sliced: Sliced, shown: Sequence[str]) -> Earned:
+def _earned_besides(sliced: Sliced, shown: frozenset[str]) -> Earned:
     async def earned(context: Context) -> Revenue:
         table = await context.questions.revenue_slices.load(sliced)
         return revenues.total(revenue for key, revenue in table.items() if key not in shown)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.read_concern import ReadConcern
 
-from domain import rollups
+from domain import instants, rollups
 from domain.clicks import Click
 from domain.dimensions import Dimension
 from domain.errors import Unavailable
@@ -23,7 +23,14 @@ _BYTES_AT_ONCE: Final = 128 * 1024
 """Of documents that are counted before others get their turn: about five milliseconds' work."""
 _CLICKS_AT_ONCE: Final = 300
 """The same of clicks."""
+_CLICKS_READ: Final = 1_000
+"""Clicks that come with one answer of the database: its client makes documents of all of them at once."""
 _LINK: Final = rollups.FIELDS[Dimension.LINK]
+_PLACES: Final = sorted([*rollups.PLACES.values(), rollups.UNIQUE])
+_PARTS: Final = {f"{place}{part}": (part, int(place)) for part in range(4 * HOURS) for place in _PLACES}
+"""The keys of TIME, taken apart: a month has some 20,000, and that takes longer than to add them up."""
+_QUARTERS: Final = {key: (minute // 15, place) for key, (minute, place) in _PARTS.items() if minute < 60}
+"""The same of minutes, where quarters of an hour are asked for."""
 _OF_SCOPES: Final = {
     ScopeKind.LINK: "link_id",
     ScopeKind.CAMPAIGN: "campaign_id",
@@ -39,6 +46,7 @@ class _Question:
         self.asked = asked
         self.scope = rollups.digest(workspace_id, asked.scope)
         self._tally: rollups.Tally = {}
+        self._times: dict[int, rollups.Counts] = {}
         first, end = asked.first_hour, asked.end_hour
         self._hours = range(first, end)
         first_day, end_day = -(-first // HOURS) * HOURS, end // HOURS * HOURS
@@ -47,6 +55,8 @@ class _Question:
     @property
     def answer(self) -> Table:
         """The answer, once everything is taken."""
+        if self.asked.field == rollups.TIME:
+            return {str(part): _counts(places) for part, places in self._times.items()}
         return rollups.table(self._tally)
 
     def spans(self) -> Iterator[tuple[bytes, bytes]]:
@@ -83,16 +93,24 @@ class _Question:
             self._add(hour, ((key[1:], count) for key, count in tally.items() if key[0] == field), hour)
 
     def _add(self, bucket: int, counts: Iterable[tuple[str, int]], hour: int) -> None:
-        tally, by_time = self._tally, self.asked.field == rollups.TIME
+        if self.asked.field == rollups.TIME:
+            self._add_times(bucket, counts, hour)
+            return
+        tally = self._tally
         for key, count in counts:
-            name = f"{key[0]}{self._at(bucket, int(key[1:]), hour)}" if by_time else key
-            tally[name] = tally.get(name, 0) + count
+            tally[key] = tally.get(key, 0) + count
 
-    def _at(self, bucket: int, part: int, hour: int) -> int:
-        """The quarter of an hour, or the minute, that is meant by a part of a bucket."""
-        if hour == WHOLE_DAY:
-            return bucket * 4 + part
-        return bucket * 60 + part if self.asked.minutes else bucket * 4 + part // 15
+    def _add_times(self, bucket: int, counts: Iterable[tuple[str, int]], hour: int) -> None:
+        """Count quarters of an hour, or minutes, since the Unix epoch; see _PARTS."""
+        times, minutes = self._times, self.asked.minutes
+        parts = _PARTS if minutes or hour == WHOLE_DAY else _QUARTERS
+        first = bucket * (60 if minutes else 4)
+        for key, count in counts:
+            part, place = parts[key]
+            places = times.get(first + part)
+            if places is None:
+                places = times[first + part] = [0] * len(_PLACES)
+            places[place] += count
 
 
 class Rollups:
@@ -106,7 +124,7 @@ class Rollups:
         self._clicks = database.get_collection("clicks", read_concern=snapshot)
 
     async def read(self, workspace_id: str, asked: Sequence[Asked]) -> list[Mapping[str, rollups.Counts]]:
-        """See domain.rollups.Rollups; at most three round trips, however much is asked."""
+        """See domain.rollups.Rollups; three round trips, however much is asked, and more for a long tail."""
 
         async def read(session: AsyncClientSession) -> list[Mapping[str, rollups.Counts]]:
             questions = [_Question(workspace_id, each) for each in asked]
@@ -162,7 +180,7 @@ class Rollups:
         self,
         workspace_id: str,
         lags: Iterable[Lag],
-        questions: Iterable[_Question],
+        questions: Sequence[_Question],
         session: AsyncClientSession,
     ) -> Fold:
         """The counts of the clicks behind the ends of the roll-ups that may be asked for."""
@@ -170,15 +188,20 @@ class Rollups:
             {"workspace_id": workspace_id, "slot": each.slot, "seq": {"$gt": each.folded, "$lte": each.head}}
             for each in lags
         ]
-        query: dict[str, Any] = {"$or": stretches, **_of(questions)}
-        found = self._clicks.find(query, session=session, batch_size=100_000)
-        documents, tail = await found.to_list(), Fold(0, 0)
-        for start in range(0, len(documents), _CLICKS_AT_ONCE):
-            tail.count(
-                codec.to_value(document, Click) for document in documents[start : start + _CLICKS_AT_ONCE]
-            )
+        query: dict[str, Any] = {"$or": stretches, **_within(questions), **_of(questions)}
+        found, tail = self._clicks.find(query, session=session, batch_size=_CLICKS_READ), Fold(0, 0)
+        while documents := await found.to_list(_CLICKS_AT_ONCE):
+            tail.count(codec.to_value(document, Click) for document in documents)
             await asyncio.sleep(0)
         return tail
+
+
+def _counts(places: Sequence[int]) -> rollups.Counts:
+    """The counts of redirects by place: people are those whose visit is unique, too."""
+    counts = [places[0] + places[1], *places[1:]]
+    while counts and not counts[-1]:
+        counts.pop()
+    return counts
 
 
 def lagging(match: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -195,6 +218,19 @@ def lagging(match: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def lag(document: Mapping[str, Any]) -> Lag:
     """The lag of a feed that was found so."""
     return Lag(document["workspace_id"], document["slot"], document["folded"], document["seq"])
+
+
+def _within(questions: Sequence[_Question]) -> dict[str, Any]:
+    """Which clicks are in the hours that are asked for; those before 1970 count in the first one.
+
+    Not by `_id`, though it begins with the same instant: then MongoDB might read other workspaces' clicks.
+    """
+    first = min(each.asked.first_hour for each in questions)
+    end = max(each.asked.end_hour for each in questions)
+    bounds = {"$lt": instants.of_milliseconds(end * rollups.HOUR_MS)}
+    if first > 0:
+        bounds["$gte"] = instants.of_milliseconds(first * rollups.HOUR_MS)
+    return {"at": bounds}
 
 
 def _of(questions: Iterable[_Question]) -> dict[str, Any]:

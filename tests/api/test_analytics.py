@@ -152,6 +152,20 @@ async def test_a_series_has_no_gaps_and_days_of_its_zone(api: Api) -> None:
     assert sum(each["clicks"] for each in by_country["analytics"]["series"]) == 2
 
 
+async def test_a_series_of_a_range_that_does_not_say_where_it_begins(api: Api) -> None:
+    """Weeks and months since 2015, wherever clocks were then; days would be too many points."""
+    await follow(api, noon())
+    ever: dict[str, Any] = {"range": {"between": {}}}
+    for interval, zone, first in (
+        ("WEEK", "UTC", "2014-12-29T00:00:00.000Z"),
+        ("MONTH", "Pacific/Kiritimati", "2014-12-31T10:00:00.000Z"),
+    ):
+        found = (await api(SERIES, **ever, interval=interval, timezone=zone))["analytics"]["series"]
+        assert found[0] == {"at": first, "clicks": 0, "uniques": 0}
+        assert sum(each["clicks"] for each in found) == 1
+    assert await api.code(SERIES, **ever, interval="DAY") == "LIMIT_EXCEEDED"
+
+
 async def test_a_breakdown_has_the_largest_first_and_an_exact_remainder(api: Api) -> None:
     """Equal slices stand in the order of their keys; clicks without a value have the empty key."""
     places = ["GB"] * 3 + ["FR", "DE", "AT", ""]

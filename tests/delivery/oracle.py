@@ -15,8 +15,8 @@ from domain.visits import Outcome, Purpose, VisitRecord
 from tests.delivery.workers import PHONE
 
 AGENTS = {PHONE: ClickKind.HUMAN, "curl/8": ClickKind.BOT, "TelegramBot (like TwitterBot)": ClickKind.PREVIEW}
-TEXTS = {"'smb'": "smb", "'big'": "big", "5": "5", "5.0": "5", "True": "true", "51.507351": "51.507351"}
-"""Attributes as texts."""
+TEXTS = {"5": "5", "5.0": "5", "True": "true", "51.507351": "51.507351"}
+"""Attributes that are no texts, as texts."""
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 
 
@@ -132,7 +132,9 @@ def values(each: Seen, by: Dimension, attribute: str | None, zone: str) -> list[
     local = datetime.fromtimestamp(visit.at_ms / 1000, UTC).astimezone(ZoneInfo(zone))
     found: Mapping[Dimension, Sequence[str | None]] = {
         Dimension.TAG: visit.tags,
-        Dimension.ATTRIBUTE: [TEXTS[repr(value)] for name, value in own.attributes if name == attribute],
+        Dimension.ATTRIBUTE: [
+            TEXTS.get(repr(value), str(value)) for name, value in own.attributes if name == attribute
+        ],
         Dimension.KIND: [each.kind.value],
         Dimension.WEEKDAY: [WEEKDAYS[local.weekday()]],
         Dimension.HOUR: [f"{local.hour:02}"],
@@ -142,7 +144,9 @@ def values(each: Seen, by: Dimension, attribute: str | None, zone: str) -> list[
         Dimension.DEVICE: [device(each)],
         Dimension.UTM_SOURCE: [visit.utm[0]],
     }
-    return [value for value in found[by] if value] if by in found else [getattr(visit, by.lower())]
+    if by not in found:
+        return [getattr(visit, by.lower())]
+    return [value for value in found[by] if value is not None]
 
 
 def device(each: Seen) -> str:

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from app.services import Services
-from domain import analytics, intervals, journals
-from domain.analytics import Analytics, Need, Selection
+from domain import analytics, analytics_answers, folds, intervals, journals
+from domain.analytics import Analytics, Figures, Need, Selection
+from domain.attributes import Scalar
 from domain.click_filters import EVERY_CLICK
 from domain.clicks import ClickKind, ClicksCommitted, Device
 from domain.dimensions import Dimension
+from domain.errors import LimitExceeded
 from domain.folds import Fold
 from domain.intervals import Interval
 from domain.ledgers import Moved
@@ -24,7 +27,7 @@ from domain.visits import Belonging, Outcome, Purpose, VisitRecord
 from storage.folds import Folds
 from storage.ledgers import Ledger
 from tests.delivery import oracle
-from tests.delivery.workers import new_id, stretch, visit
+from tests.delivery.workers import LINK, new_id, stretch, visit
 
 CLOCKS_FORWARD = int(datetime(2026, 3, 29, 1, tzinfo=UTC).timestamp() * 1000)
 """When clocks are put forward in London; in Lord Howe they go back half an hour a week later."""
@@ -43,7 +46,9 @@ belongings = st.builds(
     campaign_id=st.sampled_from([None, "cmp_a", "cmp_b"]),
     template_id=st.sampled_from([None, "tpl_a"]),
     attributes=st.lists(
-        st.tuples(st.sampled_from(["segment", "seats"]), st.sampled_from(["smb", "big", 5, 51.507351, True])),
+        st.tuples(
+            st.sampled_from(["segment", "seats"]), st.sampled_from(["smb", "big", "", 5, 51.507351, True])
+        ),
         max_size=3,
         unique=True,
     ).map(tuple),
@@ -178,3 +183,87 @@ async def assert_exact(
             zone,
             selection,
         )
+
+
+def told(*values: Scalar, **changes: Any) -> VisitRecord:
+    """Somebody's visit in a full hour, on a link whose segments are these."""
+    own = journals.belonging(Belonging(None, None, tuple(("segment", value) for value in values)))
+    return visit(**{"at_ms": CLOCKS_FORWARD, "visitor": b"", "belonging": own} | changes)
+
+
+def in_hour(**wanted: Any) -> Selection:
+    """The clicks of that hour that a filter wants."""
+    period = Period(CLOCKS_FORWARD, CLOCKS_FORWARD + HOUR)
+    return Selection(period, msgspec.structs.replace(EVERY_CLICK, **wanted))
+
+
+async def test_the_empty_text_is_no_value(opened: Services, ledger: Ledger) -> None:
+    """A1: whether roll-ups or clicks are asked, it counts with links that have no such attribute."""
+    workspace_id = new_id("ws")
+    await shipped(opened, ledger, workspace_id, [[told(""), told(""), told(), told("smb")]])
+    for selection in (in_hour(), in_hour(link_ids=frozenset({LINK}), devices=frozenset({Device.MOBILE}))):
+        need = analytics.for_breakdown(selection, Dimension.ATTRIBUTE, "segment")
+        (table,) = await opened.analytics.tables(workspace_id, [need])
+        assert table == {"": [3], "smb": [1]}
+
+
+async def test_a_full_table_has_an_exact_remainder(
+    opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where clicks with several tags, or values of an attribute, come once it is full."""
+    monkeypatch.setattr(folds, "SMALL_BYTES", 0)
+    monkeypatch.setattr(folds, "TABLE_BYTES", 60)
+    workspace_id = new_id("ws")
+    alone = [told(f"alone-{each}", tags=(f"alone-{each}",)) for each in range(6)]
+    several = [told("one", "two", "three", tags=("one", "two", "three")) for _ in range(4)]
+    await shipped(opened, ledger, workspace_id, [alone, several, [told()]])
+    await folded(opened, workspace_id)
+    clicks = oracle.seen([*alone, *several, told()])
+    for by, attribute in ((Dimension.TAG, None), (Dimension.ATTRIBUTE, "segment")):
+        (table,) = await opened.analytics.tables(
+            workspace_id, [analytics.for_breakdown(in_hour(), by, attribute)]
+        )
+        expected = oracle.breakdown(clicks, in_hour(), by, attribute)
+        slices = analytics.sliced(analytics.breakdown(table, by, "UTC", EVERY_CLICK), 250)
+        assert len(slices.largest) < len(expected) == 10
+        assert dict(slices.largest) == {key: expected.pop(key) for key, _ in slices.largest}
+        assert slices.other == Figures(sum(figures.clicks for figures in expected.values()))
+
+
+async def test_clicks_are_counted_before_they_are_read_for_a_full_table(
+    opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where roll-ups turn out not to tell, the limit of reading one by one is the same."""
+    monkeypatch.setattr(folds, "SMALL_BYTES", 0)
+    monkeypatch.setattr(folds, "TABLE_BYTES", 20)
+    workspace_id = new_id("ws")
+    await shipped(opened, ledger, workspace_id, [[told(country=each) for each in ("DE", "FR", "GB")]])
+    await folded(opened, workspace_id)
+    need = Need(in_hour(countries=frozenset({"GB"})))
+    monkeypatch.setattr(analytics_answers, "MAX_CLICKS", 3)
+    assert await opened.analytics.tables(workspace_id, [Need(in_hour()), need]) == [{"": [3]}, {"": [1]}]
+    monkeypatch.setattr(analytics_answers, "MAX_CLICKS", 2)
+    with pytest.raises(LimitExceeded, match="need 3 clicks read one by one; at most 2 are possible"):
+        await opened.analytics.tables(workspace_id, [Need(in_hour()), need])
+
+
+@pytest.mark.parametrize(
+    ("zone", "midnight"),
+    [("Pacific/Kiritimati", "1975-06-01T10:40:00Z"), ("Africa/Monrovia", "1971-06-01T00:44:30Z")],
+)
+async def test_points_begin_at_old_midnights(
+    opened: Services, ledger: Ledger, zone: str, midnight: str
+) -> None:
+    """CL-14: also where offsets were no quarters of an hour, and clicks of wrong clocks are as old."""
+    workspace_id = new_id("ws")
+    at_ms = int(datetime.fromisoformat(midnight).timestamp() * 1000)
+    old = [visit(at_ms=at_ms + each, visitor=b"") for each in (-1, 0, 1)]
+    pieces = [old, [visit(at_ms=CLOCKS_FORWARD)], [visit(at_ms=at_ms - 1)]]
+    await shipped(opened, ledger, workspace_id, pieces)
+    selection = Selection(Period(HOUR // 2, CLOCKS_FORWARD + 1), EVERY_CLICK)
+    starts = intervals.starts(selection.period, Interval.MONTH, zone)
+    (table,) = await opened.analytics.tables(workspace_id, [analytics.for_series(selection, starts)])
+    found = analytics.series(table, starts, EVERY_CLICK)
+    assert found == oracle.series(oracle.seen(itertools.chain.from_iterable(pieces)), selection, starts)
+    begun = starts.index(at_ms)
+    assert [each.clicks for each in found[begun - 1 : begun + 1]] == [2, 2]

@@ -260,6 +260,38 @@ async def test_a_long_tail_is_not_read_one_by_one(
     assert rollups.total(found.values())[0] == 6
 
 
+async def test_of_a_tail_the_hours_that_are_asked_for_are_read(
+    opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few at once, whichever way the clocks of redirects were wrong: before 1970 is the first hour."""
+    monkeypatch.setattr(readers, "_CLICKS_READ", 3)
+    monkeypatch.setattr(readers, "_CLICKS_AT_ONCE", 2)
+    hour_ms, count = rollups.HOUR_MS, Fold.count
+    edges = [MIDNIGHT_MS - 1, MIDNIGHT_MS, MIDNIGHT_MS + hour_ms - 1, MIDNIGHT_MS + hour_ms]
+    await committed(ledger, *(visit(at_ms=each) for each in [*edges, -hour_ms, -1, 0, hour_ms - 1, hour_ms]))
+    read: list[int] = []
+
+    def noted(fold: Fold, clicks: Iterable[Click]) -> None:
+        found = list(clicks)
+        read.append(len(found))
+        count(fold, found)
+
+    monkeypatch.setattr(Fold, "count", noted)
+
+    async def clicks_of(first: int, end: int) -> int:
+        read.clear()
+        asked = [Asked(WORKSPACE, TIME, first, end), Asked(Scope(ScopeKind.LINK, LINK), TIME, first, end)]
+        answers = await Rollups(opened.database).read(WORKSPACE_ID, asked)
+        (found,) = {sum(counts[0] for counts in answer.values()) for answer in answers}
+        return found
+
+    assert (await clicks_of(FIRST_HOUR, FIRST_HOUR + 1), read) == (2, [2])
+    assert (await clicks_of(0, 1), read) == (4, [2, 2])
+    assert (await clicks_of(1, FIRST_HOUR), read) == (2, [2])
+    assert (await clicks_of(0, FIRST_HOUR + 2), sum(read), max(read)) == (9, 9, 2)
+    assert (await clicks_of(2, 3), read) == (0, [])
+
+
 async def test_what_a_worker_left_behind_is_folded(
     opened: Services, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:

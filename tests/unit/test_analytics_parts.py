@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from domain import analytics, analytics_parts, intervals, periods
+from domain import analytics, analytics_parts, instants, intervals, periods
 from domain.analytics import Need, Selection
 from domain.click_filters import EVERY_CLICK
 from domain.clicks import Device
@@ -131,3 +131,27 @@ def test_a_full_table_of_attributes_claims_nothing_of_the_rest() -> None:
     whole = {"MOBILE": [10]}
     assert part.collected([{pro: [4], other: [9]}, whole]) == {"pro": [4], "": [6]}
     assert part.collected([{pro: [4], OTHERS: [3]}, whole]) == {"pro": [4], OTHERS: [6]}
+
+
+def test_the_empty_text_of_an_attribute_counts_with_those_that_have_none() -> None:
+    part = analytics_parts.part(analytics.for_breakdown(selection(), Dimension.ATTRIBUTE, "plan"))
+    empty, pro = f"plan{ATTRIBUTE_MARK}", f"plan{ATTRIBUTE_MARK}pro"
+    assert part.collected([{empty: [2, 1], pro: [1, 1]}, {"MOBILE": [4, 3]}]) == {"": [3, 2], "pro": [1, 1]}
+
+
+def test_hours_are_told_by_minutes_as_far_as_a_point_begins_within_a_quarter() -> None:
+    """Days of Kiritimati began at 10:40 UTC until 1979, and those of Liberia within a minute until 1972."""
+    since = int(datetime(1971, 1, 1, tzinfo=UTC).timestamp() * 1000)
+    first, end = since // 3_600_000, int(NOW.timestamp()) // 3600 + 1
+    of = Selection(periods.between(instants.of_milliseconds(since), None, NOW), EVERY_CLICK)
+    kiritimati = analytics_parts.part(series(of, Interval.MONTH, "Pacific/Kiritimati"))
+    changed = int(datetime(1979, 10, 1, 11, tzinfo=UTC).timestamp()) // 3600
+    assert [each[2:] for each in kiritimati.asked] == [(first, changed, True), (changed, end, False)]
+    assert kiritimati.reading is None
+    liberia = analytics_parts.part(series(of, Interval.MONTH, "Africa/Monrovia"))
+    minute = int(datetime(1972, 1, 1, 0, 45, tzinfo=UTC).timestamp() * 1000)
+    hour = minute // 3_600_000
+    assert [each[2:] for each in liberia.asked] == [(hour + 1, end, False), (hour, hour + 1, True)]
+    assert liberia.reading is not None
+    assert liberia.reading.periods == (Period(since, minute),)
+    assert liberia.reading.cell_ms == 30_000
