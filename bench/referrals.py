@@ -4,7 +4,7 @@
 links of people who are all new, with a mail each; then single calls of `referral` read them back one after
 another, which is what an account page waits for. Engines, callers and API share the machine's processors.
 
-    python -m bench.referrals [--rounds 5] [--links 1500] [--callers 16]
+    python -m bench.referrals [--rounds 5] [--links 1500] [--callers 100]
 """
 
 import argparse
@@ -103,7 +103,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--links", type=int, default=1_500)
-    parser.add_argument("--callers", type=int, default=16)
+    parser.add_argument("--callers", type=int, default=100)
     given = parser.parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         sys.exit(runner.run(main(given.rounds, given.links, given.callers)))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final, Protocol
 
 import ada_url
@@ -61,7 +62,12 @@ def canonical(text: str, own_hosts: Collection[str]) -> str:
         Unfit: it is no URL that a browser could open.
         Unsafe: it leads elsewhere than it seems, or where no visitor should be sent.
     """
-    text = text.strip(" ")
+    return _canonical(text.strip(" "), tuple(own_hosts))
+
+
+@lru_cache(500)
+def _canonical(text: str, own_hosts: tuple[str, ...]) -> str:
+    """Kept for a while: all links of a promotion lead to the same place."""
     _refuse_disguise(text)
     try:
         url = ada_url.URL(text)
