@@ -21,12 +21,14 @@ class Visitors:
         slugs: followed in turn.
         per_second: visits started each second, over all connections.
         connections: how many visitors there are.
+        name: how their marks begin, where there are several crowds.
     """
 
     redirect: str
     slugs: list[str]
     per_second: int
     connections: int = 20
+    name: str = "v"
     sent: set[str] = field(default_factory=set)
     answered: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
@@ -59,7 +61,9 @@ class Visitors:
             number = next(self._numbers)
             try:
                 connection = connection or await self._connect()
-                await self._visit(*connection, f"v{number}.example", self.slugs[number % len(self.slugs)])
+                await self._visit(
+                    *connection, f"{self.name}{number}.example", self.slugs[number % len(self.slugs)]
+                )
             except (OSError, asyncio.IncompleteReadError):
                 if connection:
                     connection[1].close()
