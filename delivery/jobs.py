@@ -116,7 +116,8 @@ class Jobs:
     async def _turn(self, job: Job, stopping: asyncio.Event) -> None:
         """A few chunks of one job; more for as long as nobody else waits."""
         at = [job]
-        keeping = asyncio.create_task(self._keep(job))
+        over = asyncio.Event()
+        keeping = asyncio.create_task(self._keep(job, over))
         try:
             await self._work(at, stopping)
         except Moved:
@@ -128,6 +129,7 @@ class Jobs:
         except Exception as error:  # noqa: BLE001 - the rim: a fault in one kind of job must not stop the others
             await self._blame(at[0], error)
         finally:
+            over.set()  # PyMongo's wait_for drops a cancellation that comes just when its work is done (3.11)
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
         if not at[0].finished:
@@ -195,9 +197,9 @@ class Jobs:
         message = f"The job met a fault of this service after {job.done:,} rows; what is done stays."
         await self._fail(job, [UserError(UserErrorCode.INVALID, message)])
 
-    async def _keep(self, job: Job) -> None:
-        """Renew the lease for as long as the turn lasts; correctness never depends on it."""
-        while True:
+    async def _keep(self, job: Job, over: asyncio.Event) -> None:
+        """Renew the lease until the turn is over; correctness never depends on it."""
+        while not over.is_set():
             await asyncio.sleep(RENEWAL_SECONDS)  # the interval itself is the point
             with suppress(Unavailable):
                 await self._turns.renew(job)
