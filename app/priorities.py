@@ -84,8 +84,11 @@ async def keep_ahead() -> None:
 
 def _share() -> None:
     """Compete for the processor as processes do, with short turns where the system gives them."""
+    if sys.platform != "linux":
+        return
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     number = _SYSTEM_CALLS.get(platform.machine())
-    if sys.platform != "linux" or number is None:
+    if number is None:
         return
     wanted = _Attributes(
         size=ctypes.sizeof(_Attributes), policy=os.SCHED_OTHER, nice=os.nice(0), runtime=SLICE_NANOSECONDS

@@ -93,13 +93,10 @@ def rendered(source: str, slot: Slot, values: Mapping[str, Any]) -> str:
     if text is None:
         try:
             text = _parsed(source, slot).render(dict(values))
-        except (
-            LiquidError,
-            ArithmeticError,
-            TypeError,
-            ValueError,
-        ) as error:  # filters raise what Python does
+        except LiquidError as error:
             raise Unfit(f"cannot be worked out with these variables: {_reason(error)}.") from None
+        except (ArithmeticError, TypeError, ValueError):  # of filters, which let Python's errors out
+            raise Unfit("has a filter that cannot work with the values of these variables.") from None
     return _placed(text) if slot is Slot.URL else text
 
 
@@ -141,7 +138,7 @@ def _expressions(node: Node) -> Iterator[Expression]:
 
 def _reason(error: Exception) -> str:
     message = str(error).partition("\n")[0].rstrip(".")
-    return message[:200] if message else type(error).__name__
+    return message[:200] if message else "it is nested too deeply"
 
 
 def _name(segments: list[Any]) -> str:

@@ -108,8 +108,7 @@ class Routes:
                 raise Unavailable("the database is away", retry_after_seconds=1)
             return await self._load(address, now)
         if now < entry.until:
-            if now >= entry.due:
-                self._confirmations.add(entry, self._believed_seconds * TOGETHER)
+            self.renew(entry)
             return entry
         if not self._breaker.closed:
             self._refresh(address)

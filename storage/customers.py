@@ -22,7 +22,13 @@ class MongoCustomers:
         theirs = {"workspace_id": workspace_id, "customer_keys": email_key}
         with answering():
             beside = set(await self._conversions.distinct("customer_keys", theirs)) - {email_key}
-            return [each for each in sorted(beside) if not await self._shared(workspace_id, each, email_key)]
+            elsewhere = {
+                "workspace_id": workspace_id,
+                "customer_keys": {"$in": list(beside)},
+                "customer_keys.0": {"$nin": [*beside, email_key]},
+            }
+            shared = await self._conversions.distinct("customer_keys", elsewhere) if beside else []
+        return sorted(beside.difference(shared))
 
     async def conversions(
         self, workspace_id: str, keys: Sequence[bytes], after: str = ""
@@ -38,15 +44,6 @@ class MongoCustomers:
         theirs = {"workspace_id": workspace_id, "customer_key": {"$in": list(keys)}}
         with answering():
             return (await self._touches.delete_many(theirs)).deleted_count
-
-    async def _shared(self, workspace_id: str, key: bytes, email_key: bytes) -> bool:
-        """Whether an id was told beside another address."""
-        elsewhere = {
-            "workspace_id": workspace_id,
-            "customer_keys": key,
-            "customer_keys.0": {"$nin": [key, email_key]},
-        }
-        return await self._conversions.find_one(elsewhere, {"_id": 1}) is not None
 
 
 def told_with(keys: Sequence[bytes]) -> Document:

@@ -66,15 +66,15 @@ class MongoSignups:
         ]
         with answering():
             documents = await (await self._participants.aggregate(stages)).to_list()
-        for each in documents:
-            link = next(iter(each["link"]), None)
-            return Referred(
-                promotion=codec.to_value(each["promotion"], Promotion),
-                participant=codec.to_value(each, Participant),
-                referral=codec.to_value(each["referral"], Referral),
-                link=None if link is None else codec.to_value(link, Link),
-            )
-        return None
+        if not documents:
+            return None
+        (found,) = documents  # an address is one participant's, and a UID one promotion's
+        return Referred(
+            promotion=codec.to_value(found["promotion"], Promotion),
+            participant=codec.to_value(found, Participant),
+            referral=codec.to_value(found["referral"], Referral),
+            link=codec.to_value(found["link"][0], Link) if found["link"] else None,
+        )
 
     async def add_many(self, workspace_id: str, signups: Sequence[Signup]) -> frozenset[str]:
         """Keep sign-ups, all but those that another call got in the way of; their participants' ids.

@@ -278,3 +278,9 @@ def test_every_text_is_a_pattern_or_refused(source: str, slot: Slot) -> None:
 def test_names_the_variables_that_are_used() -> None:
     source = "{% assign z = a.b %}{{ z }}{{ c | append: d }}{% if e == 'x' %}{{ a.b }}{% endif %}{{ f-g }}"
     assert patterns.check(source, Slot.TEXT) == ("a.b", "c", "d", "e", "f-g")
+
+
+def test_a_filter_that_stumbles_over_a_value_is_told() -> None:
+    """T2: libraries let Python's own errors out; they are the pattern's, not ours."""
+    with pytest.raises(patterns.Unfit, match="a filter that cannot work"):
+        patterns.rendered("https://example.com/?x={{ n | modulo: 2 }}", Slot.URL, {"n": "inf"})
