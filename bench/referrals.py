@@ -1,8 +1,9 @@
 """createReferralLink a second on one API process, and how long reading a referral takes, over real HTTP.
 
 `python -m app serve` runs with embedded engines and one API process. Callers with a connection each ask for
-links of people who are all new, with a mail each; then single calls of `referral` read them back one after
-another, which is what an account page waits for. Engines, callers and API share the machine's processors.
+links of people who are all new, with a mail each. Then single calls of `referral` read them back one after
+another, which is what an account page waits for: first beside the worker, which has most mails still to
+send, and once more when it has sent all. Engines, callers, worker and API share the machine's processors.
 
     python -m bench.referrals [--rounds 5] [--links 1500] [--callers 100]
 """
@@ -24,6 +25,10 @@ from tests.application import running
 
 NEEDED_PER_SECOND: Final = 300
 NEEDED_P95_MS: Final = 10
+WARM: Final = 200
+READ_BACK: Final = 300
+LOOK_SECONDS: Final = 0.2
+MAIL_SECONDS: Final = 120
 PROMOTION: Final = """mutation ($input: CreatePromotionInput!) {
   createPromotion(input: $input) { promotion { id } userErrors { message } } }"""
 REFER: Final = """mutation ($input: CreateReferralLinkInput!) { createReferralLink(input: $input) {
@@ -52,16 +57,22 @@ async def main(rounds: int, links: int, callers: int) -> int:
             calling(application, callers) as lines,
         ):
             await lines[0].ask(PROMOTION, input=SPRING)
-            await _created(lines, people(0, 200))  # warm
-            rates, reads = [], []
+            await _created(lines, people(0, WARM))
+            rates, beside, reads = [], [], []
             for number in range(1, rounds + 1):
                 asked = people(number, links)
                 rates.append(links / await _created(lines, asked))
-                reads.append(await _read(lines[0], asked[: min(links, 300)]))
-                print(f"round {number:<2}{rates[-1]:>10,.0f} links/s{reads[-1]:>10.2f} ms to read one, p95")
+                beside.append(await _read(lines[0], asked[:READ_BACK]))
+                await _mailed(application.data_dir, WARM + number * links)
+                reads.append(await _read(lines[0], asked[:READ_BACK]))
+                print(
+                    f"round {number:<2}{rates[-1]:>10,.0f} links/s, p95 of a read{beside[-1]:>8.2f} ms "
+                    f"beside the mails,{reads[-1]:>8.2f} ms after them"
+                )
     rate, p95 = statistics.median(rates), statistics.median(reads)
     print(f"createReferralLink {rate:,.0f}/s (median; needed {NEEDED_PER_SECOND})")
-    print(f"referral p95 {p95:.2f} ms (median; needed {NEEDED_P95_MS})")
+    print(f"referral p95 {p95:.2f} ms (median; needed {NEEDED_P95_MS}),", end=" ")
+    print(f"{statistics.median(beside):.2f} ms while the worker sends mails")
     return 0 if rate >= NEEDED_PER_SECOND and p95 <= NEEDED_P95_MS else 1
 
 
@@ -85,6 +96,13 @@ async def _created(callers: Sequence[Caller], asked: Sequence[str]) -> float:
     began = time.perf_counter()
     await asyncio.gather(*map(call, callers))
     return time.perf_counter() - began
+
+
+async def _mailed(data_dir: Path, count: int) -> None:
+    """Wait until so many mails lie in the spool."""
+    async with asyncio.timeout(MAIL_SECONDS):
+        while len(list((data_dir / "mail").glob("*.eml"))) < count:  # noqa: ASYNC110 - another process writes
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _read(caller: Caller, asked: Sequence[str]) -> float:

@@ -9,6 +9,7 @@ import ada_url
 _LOOPBACK: Final = "localhost"
 
 
+@functools.lru_cache(1_024)
 def of(base_url: str) -> str:
     """The host of a base URL as `Link.domain` has it: lower-case ASCII, its port if not the scheme's.
 

@@ -1,8 +1,9 @@
 """Shares: what a participant passes on to friends, by channel, and the words that come with it."""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 import msgspec
 
@@ -54,11 +55,13 @@ def of(short_url: str, name: str, locale: str | None) -> tuple[Share, ...]:
         locale: BCP 47; words are English where it is none of ours.
     """
     text = _words(locale).format(name=name)
-    return tuple(_share(channel, f"{short_url}?{VIA}={channel}", name, text) for channel in CHANNELS)
-
-
-def _share(channel: str, link: str, name: str, text: str) -> Share:
-    return Share(channel=channel, url=_OPENED[channel](link, name, text), link=link, text=text)
+    base, quoted = quote(short_url, safe=""), (_quoted(name), _quoted(text))
+    shares = []
+    for channel in CHANNELS:
+        link, opened = f"{short_url}?{VIA}={channel}", _OPENED.get(channel)
+        url = link if opened is None else opened(f"{base}{_VIA}{channel}", *quoted)
+        shares.append(Share(channel=channel, url=url, link=link, text=text))
+    return tuple(shares)
 
 
 def _words(locale: str | None) -> str:
@@ -68,23 +71,27 @@ def _words(locale: str | None) -> str:
     return _WORDS.get(tag, _WORDS[_USUAL_LANGUAGE])
 
 
-def _query(**values: str) -> str:
-    """Parameters with %20 for blanks: in mailto: and sms: a + is a plus (RFC 6068, section 5)."""
-    return urlencode(values, quote_via=quote)
+@functools.lru_cache(1_024)
+def _quoted(text: str) -> str:
+    """A value of a query with %20 for blanks: in mailto: and sms: a + is a plus (RFC 6068, section 5).
+
+    The words of a promotion are kept: quoting them is most of the work on a share.
+    """
+    return quote(text, safe="")
 
 
-def _mail(link: str, name: str, text: str) -> str:
-    body = f"{text}\r\n\r\n{link}"  # RFC 6068, section 5: line breaks of a body
-    return f"mailto:?{_query(subject=name, body=body)}"
+_VIA: Final = _quoted(f"?{VIA}=")
+_BLANK: Final = _quoted(" ")
+_BREAK: Final = _quoted("\r\n\r\n")
+"""RFC 6068, section 5: line breaks of a body."""
 
-
-# "?&body": iOS reads what follows the ampersand, Android what follows the question mark.
+# "?&body=": iOS reads what follows the ampersand, Android what follows the question mark.
 _OPENED: Final[Mapping[str, Callable[[str, str, str], str]]] = {
-    "email": _mail,
-    "whatsapp": lambda link, _, text: "https://wa.me/?" + _query(text=f"{text} {link}"),
-    "facebook": lambda link, _, __: "https://www.facebook.com/sharer/sharer.php?" + _query(u=link),
-    "x": lambda link, _, text: "https://x.com/intent/post?" + _query(text=text, url=link),
-    "linkedin": lambda link, _, __: "https://www.linkedin.com/sharing/share-offsite/?" + _query(url=link),
-    "sms": lambda link, _, text: "sms:?&" + _query(body=f"{text} {link}"),
-    "copy": lambda link, _, __: link,
+    "email": lambda link, name, text: f"mailto:?subject={name}&body={text}{_BREAK}{link}",
+    "whatsapp": lambda link, _, text: f"https://wa.me/?text={text}{_BLANK}{link}",
+    "facebook": lambda link, _, __: f"https://www.facebook.com/sharer/sharer.php?u={link}",
+    "x": lambda link, _, text: f"https://x.com/intent/post?text={text}&url={link}",
+    "linkedin": lambda link, _, __: f"https://www.linkedin.com/sharing/share-offsite/?url={link}",
+    "sms": lambda link, _, text: f"sms:?&body={text}{_BLANK}{link}",
 }
+"""What opens a channel with a link, the promotion's name and the words, all of them quoted."""
