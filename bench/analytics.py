@@ -4,7 +4,7 @@ Realistic clicks (`python -m app seed`) go through journal, ledger and roll-ups 
 them and into one of all, on the same embedded engines. Then each question is asked of the workspace, the most
 popular campaign and the most popular link, again and again, and of the raw clicks by an aggregation.
 A page of 50 links with figures, campaign, template, a week's series and top countries comes last. An answer
-is the whole operation, from its text to its data, in this process.
+is the whole operation as the API runs it, from its text to its JSON, with its price taken, in this process.
 
     python -m bench.analytics [--clicks 3000000] [--links 20000] [--rounds 40]
 """
@@ -20,9 +20,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import pymongo
 
-from app import embedded, garbage, graph, seeding, services
+from app import api, embedded, garbage, seeding, services
+from app.graphql import payloads
 from app.services import Services
 from app.settings import Settings
 from domain import ids, instants
@@ -30,7 +32,6 @@ from domain.access import Scope, Viewer
 from domain.clicks import ClicksCommitted
 from domain.folds import Fold
 from domain.installations import WORKSPACE_ID
-from schema.context import Context
 from storage import mongo
 from storage.folds import Folds
 from storage.mongo import Document
@@ -43,6 +44,7 @@ DAYS: Final = 30
 RAW_ROUNDS: Final = 3
 FOLDED_AT_ONCE: Final = 10_000
 RAW_SECONDS: Final = 600
+BUDGET: Final = 100_000_000
 QUESTIONS: Final = {
     "totals": "totals { clicks uniques bots }",
     "daily series": "series(interval: DAY) { at clicks uniques }",
@@ -74,29 +76,20 @@ class Bench:
 
     def __init__(self, opened: Services) -> None:
         self._opened = opened
-        self._schema = graph.build()
-        viewer = Viewer(
+        self._graph = api.over(opened).graph
+        self._viewer = Viewer(
             workspace_id=WORKSPACE_ID, key_id=ids.of("key", 0, bytes(10)), scopes=frozenset({Scope.ADMIN})
         )
         garbage.settle()
-        self._context = Context(
-            viewer=viewer,
-            request_id="bench",
-            clock=opened.clock,
-            ids=opened.ids,
-            short_base=opened.settings.short_base,
-            api_base=opened.settings.short_base,
-            stores=opened,
-        )
 
     async def ask(self, document: str, **variables: Any) -> Any:
         """The data of an operation."""
-        result: Any = await self._schema.execute(
-            document, variable_values=variables, context_value=self._context.fork()
-        )
-        if result.errors:
-            raise SystemExit(f"{document}: {result.errors}")
-        return result.data
+        call = payloads.call_of({"query": document, "variables": variables})
+        answer = await self._graph.answer(await self._graph.start(call, self._viewer, "bench"))
+        msgspec.json.encode(answer)
+        if "errors" in answer:
+            raise SystemExit(f"{document}: {answer['errors']}")
+        return answer["data"]
 
     async def filters(self) -> dict[str, dict[str, Any]]:
         """A filter for each scope: the link and the campaign with the most clicks, and none."""
@@ -139,9 +132,9 @@ async def _measure(folder: Path, clicks: int, links: int, rounds: int) -> int:
     async with embedded.running(folder / "engines", cache_gb=4) as engines:
         found = []
         for size in (clicks // 10, clicks):
-            settings = Settings(data_dir=folder / str(size), mongodb_database=f"bench_{size}").on(
-                engines.mongodb_url, engines.redis_url
-            )
+            settings = Settings(
+                data_dir=folder / str(size), mongodb_database=f"bench_{size}", cost_budget=BUDGET
+            ).on(engines.mongodb_url, engines.redis_url)
             print(f"-- {size:,} clicks on {links:,} links", flush=True)
             await seeding.run(settings, clicks=size, links=links, days=DAYS, workspace_id=None, seed=1)
             async with services.open(settings, "worker") as opened:

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -16,9 +17,12 @@ from domain.dimensions import Dimension
 from domain.periods import Period
 from domain.rollups import (
     ATTRIBUTE_MARK,
+    CELLS,
     FIELDS,
     HOUR_MS,
+    MINUTE,
     OTHERS,
+    QUARTER,
     SEVERAL,
     TIME,
     Asked,
@@ -128,7 +132,7 @@ def _limited_by_value(need: Need, plan: Plan, limited: Limited) -> Part:
 
 
 def _by_time(need: Need, plan: Plan) -> Part:
-    """Whole hours by quarters, the hours of the ends by minutes, and what is left of minutes by clicks.
+    """Whole hours by cells as large as the points allow, those of the ends by minutes, the rest by clicks.
 
     Where points begin within a quarter, hours are told by minutes, and where they begin within a minute, by
     clicks: days do so in Kiritimati until 1979 and in Liberia until 1972. Hardly any click is as old.
@@ -138,13 +142,20 @@ def _by_time(need: Need, plan: Plan) -> Part:
     cut, ends = analytics_plans.cut_in_minutes(Period(since, period.end, period.open))
     first, end = cut.whole or (0, 0)
     quarters = min(max(first, -(-_behind(need.starts, QUARTER_MS) // HOUR_MS)), end)
-    spans = [(first, quarters, True), (quarters, end, False)]
-    spans += [(each.start // HOUR_MS, -(-each.end // HOUR_MS), True) for each in cut.ends]
+    spans = [(first, quarters, MINUTE), (quarters, end, _cell(need, quarters))]
+    spans += [(each.start // HOUR_MS, -(-each.end // HOUR_MS), MINUTE) for each in cut.ends]
     spans = [span for span in spans if span[0] < span[1]]
     asked = tuple(Asked(scope, TIME, *span) for scope in plan.scopes for span in spans)
     collected = functools.partial(_cells, need, asked, cut.covers)
     read = [each for each in (Period(period.start, since), *ends) if each.start < each.end]
     return Part(asked, collected, _reading(need, tuple(read)))
+
+
+def _cell(need: Need, first_hour: int) -> int:
+    """The largest of rollups.CELLS within which no point begins any more, from an hour on."""
+    later = [start for start in need.starts if start > first_hour * HOUR_MS]
+    together = math.gcd(*later) if need.starts else need.cell_ms
+    return max([QUARTER, *(cell for cell in CELLS if together % (cell * MINUTE_MS) == 0)])
 
 
 def _behind(starts: Sequence[int], cell_ms: int) -> int:
@@ -230,9 +241,9 @@ def _cells(need: Need, asked: Sequence[Asked], within: Period, answers: Answers)
     table: Table = {}
     starts, names = need.starts, [str(start) for start in need.starts]
     for asking, answer in zip(asked, answers, strict=True):
-        size = MINUTE_MS if asking.minutes else QUARTER_MS
+        since = asking.first_hour * HOUR_MS
         for cell, counts in answer.items():
-            at_ms = int(cell) * size
+            at_ms = max(since, int(cell) * asking.cell * MINUTE_MS)
             if within.start <= at_ms < within.end:
                 point = bisect_right(starts, at_ms) - 1 if starts else -1
                 rollups.add(table, names[point] if point >= 0 else str(at_ms), counts)

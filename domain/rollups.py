@@ -13,6 +13,10 @@ from domain.dimensions import Dimension
 
 HOUR_MS: Final = 3_600_000
 HOURS: Final = 24
+MINUTE: Final = 1
+QUARTER: Final = 15
+CELLS: Final = (MINUTE, QUARTER, 60, 60 * HOURS)
+"""Minutes, quarters of an hour, hours, UTC days."""
 WHOLE_DAY: Final = 24
 """Stands for the hour in what counts a whole UTC day."""
 MAX_VALUE: Final = 200
@@ -104,14 +108,14 @@ class Asked(NamedTuple):
         field: of FIELDS, or TIME.
         first_hour: since the Unix epoch.
         end_hour: behind the last one.
-        minutes: by TIME: count minutes, not quarters of an hour; for at most a few days.
+        cell: by TIME: minutes that are counted together, one of CELLS; single ones for at most a few days.
     """
 
     scope: Scope
     field: str
     first_hour: int
     end_hour: int
-    minutes: bool = False
+    cell: int = QUARTER
 
 
 class Rollups(Protocol):
@@ -122,7 +126,7 @@ class Rollups(Protocol):
 
         Returns:
             Counts by value. The value of ATTRIBUTE is the name, ATTRIBUTE_MARK, and the value as a text; of
-            TIME a quarter of an hour (or a minute, if they were asked for) since the Unix epoch, in decimal.
+            TIME the number of a cell since the Unix epoch, in decimal.
         """
         ...
 

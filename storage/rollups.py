@@ -1,6 +1,7 @@
 """Roll-ups as analytics reads them: documents of whole hours, and the clicks that are not folded in yet."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -27,10 +28,15 @@ _CLICKS_READ: Final = 1_000
 """Clicks that come with one answer of the database: its client makes documents of all of them at once."""
 _LINK: Final = rollups.FIELDS[Dimension.LINK]
 _PLACES: Final = sorted([*rollups.PLACES.values(), rollups.UNIQUE])
-_PARTS: Final = {f"{place}{part}": (part, int(place)) for part in range(4 * HOURS) for place in _PLACES}
-"""The keys of TIME, taken apart: a month has some 20,000, and that takes longer than to add them up."""
-_QUARTERS: Final = {key: (minute // 15, place) for key, (minute, place) in _PARTS.items() if minute < 60}
-"""The same of minutes, where quarters of an hour are asked for."""
+_CELLS: Final = {
+    (cell, minutes): {
+        f"{place}{part}": (part * minutes // cell, int(place)) for part in range(parts) for place in _PLACES
+    }
+    for minutes, parts in ((rollups.MINUTE, 60), (rollups.QUARTER, 4 * HOURS))
+    for cell in rollups.CELLS
+}
+"""The keys of TIME taken apart, by the cells that are asked for and the minutes that a key stands for: a
+month has some 20,000 keys, and that takes longer than to add them up."""
 _OF_SCOPES: Final = {
     ScopeKind.LINK: "link_id",
     ScopeKind.CAMPAIGN: "campaign_id",
@@ -50,7 +56,8 @@ class _Question:
         first, end = asked.first_hour, asked.end_hour
         self._hours = range(first, end)
         first_day, end_day = -(-first // HOURS) * HOURS, end // HOURS * HOURS
-        self._days = range(first_day, end_day) if first_day < end_day and not asked.minutes else range(0)
+        by_day = first_day < end_day and asked.cell > rollups.MINUTE
+        self._days = range(first_day, end_day) if by_day else range(0)
 
     @property
     def answer(self) -> Table:
@@ -72,45 +79,73 @@ class _Question:
         yield rollups.span(self.scope, hours, first, self._days.start)
         yield rollups.span(self.scope, hours, self._days.stop, end)
 
-    def take(self, key: Key, document: Mapping[str, Any]) -> None:
-        """Count what a document holds, as far as it is asked for."""
-        kept = document.get(rollups.ALL if key.group is Group.SMALL else self.asked.field)
-        if kept is None:
-            return
-        for hour, tally in rollups.decode(kept).items():
-            if key.group is Group.SMALL:
-                self.take_hour(key.bucket + hour, tally)
-            elif hour == WHOLE_DAY:
+    def take(self, key: Key, hours: rollups.Hours) -> None:
+        """Count what the field that is asked for holds in a document of whole days or of one hour."""
+        for hour, tally in hours.items():
+            if hour == WHOLE_DAY:
                 if key.bucket in self._days:
-                    self._add(key.bucket, tally.items(), WHOLE_DAY)
+                    self._add(key.bucket, tally.items(), rollups.QUARTER)
             elif key.bucket in self._hours and key.bucket not in self._days:
-                self._add(key.bucket, tally.items(), hour)
+                self._add(key.bucket, tally.items(), rollups.MINUTE)
 
-    def take_hour(self, hour: int, tally: Mapping[str, int]) -> None:
-        """Count one hour, from a tally of every dimension."""
+    def take_hour(self, hour: int, counts: Iterable[tuple[str, int]]) -> None:
+        """Count what the field that is asked for has in one hour, unless that is not asked for."""
         if hour in self._hours:
-            field = self.asked.field
-            self._add(hour, ((key[1:], count) for key, count in tally.items() if key[0] == field), hour)
+            self._add(hour, counts, rollups.MINUTE)
 
-    def _add(self, bucket: int, counts: Iterable[tuple[str, int]], hour: int) -> None:
+    def _add(self, bucket: int, counts: Iterable[tuple[str, int]], minutes: int) -> None:
         if self.asked.field == rollups.TIME:
-            self._add_times(bucket, counts, hour)
+            self._add_times(bucket, counts, minutes)
             return
         tally = self._tally
         for key, count in counts:
             tally[key] = tally.get(key, 0) + count
 
-    def _add_times(self, bucket: int, counts: Iterable[tuple[str, int]], hour: int) -> None:
-        """Count quarters of an hour, or minutes, since the Unix epoch; see _PARTS."""
-        times, minutes = self._times, self.asked.minutes
-        parts = _PARTS if minutes or hour == WHOLE_DAY else _QUARTERS
-        first = bucket * (60 if minutes else 4)
+    def _add_times(self, bucket: int, counts: Iterable[tuple[str, int]], minutes: int) -> None:
+        """Count cells of time since the Unix epoch; see _CELLS."""
+        times, cell = self._times, self.asked.cell
+        parts, first = _CELLS[cell, minutes], bucket * 60 // cell
         for key, count in counts:
             part, place = parts[key]
             places = times.get(first + part)
             if places is None:
                 places = times[first + part] = [0] * len(_PLACES)
             places[place] += count
+
+
+class _Questions:
+    """The questions about one scope: what a document tells is read once for all of them."""
+
+    def __init__(self) -> None:
+        self._all: list[_Question] = []
+        self._fields: set[str] = set()
+
+    def add(self, question: _Question) -> None:
+        """Take one more."""
+        self._all.append(question)
+        self._fields.add(question.asked.field)
+
+    def take(self, key: Key, document: Mapping[str, Any]) -> None:
+        """Count what a document holds."""
+        if key.group is Group.SMALL:
+            for hour, tally in rollups.decode(document[rollups.ALL]).items():
+                self.take_hour(key.bucket + hour, tally)
+            return
+        decoded = {field: rollups.decode(document[field]) for field in self._fields if field in document}
+        for question in self._all:
+            hours = decoded.get(question.asked.field)
+            if hours is not None:
+                question.take(key, hours)
+
+    def take_hour(self, hour: int, tally: Mapping[str, int]) -> None:
+        """Count one hour, from a tally of every dimension."""
+        apart: dict[str, list[tuple[str, int]]] = {field: [] for field in self._fields}
+        for key, count in tally.items():
+            counts = apart.get(key[0])
+            if counts is not None:
+                counts.append((key[1:], count))
+        for question in self._all:
+            question.take_hour(hour, apart[question.asked.field])
 
 
 class Rollups:
@@ -139,9 +174,9 @@ class Rollups:
         wanted = [each for each in questions if each.asked.first_hour < each.asked.end_hour]
         if not wanted:
             return
-        of_scopes: dict[bytes, list[_Question]] = {}
+        of_scopes: defaultdict[bytes, _Questions] = defaultdict(_Questions)
         for each in wanted:
-            of_scopes.setdefault(each.scope, []).append(each)
+            of_scopes[each.scope].add(each)
         lags = await self._lags(workspace_id, session)
         taken = 0
         for document in await self._documents(wanted, session):
@@ -150,8 +185,7 @@ class Rollups:
                 taken = 0
                 await asyncio.sleep(0)
             key = rollups.unpacked(document["_id"])
-            for question in of_scopes[key.scope]:
-                question.take(key, document)
+            of_scopes[key.scope].take(key, document)
         if sum(each.head - each.folded for each in lags) > MAX_TAIL:
             raise Unavailable(
                 "The figures are still being made of clicks that came before; try again in a while.",
@@ -160,8 +194,9 @@ class Rollups:
         if lags:
             tail = await self._tail(workspace_id, lags, wanted, session)
             for scope, hour, tally in tail.tallies():
-                for question in of_scopes.get(rollups.digest(workspace_id, scope), ()):
-                    question.take_hour(hour, tally)
+                questions_of = of_scopes.get(rollups.digest(workspace_id, scope))
+                if questions_of is not None:
+                    questions_of.take_hour(hour, tally)
 
     async def _lags(self, workspace_id: str, session: AsyncClientSession) -> list[Lag]:
         cursor = await self._feeds.aggregate(lagging({"workspace_id": workspace_id}), session=session)

@@ -118,7 +118,7 @@ def brute_force(
             or not inside
         ):
             continue
-        step = timedelta(minutes=1 if asked.minutes else 15)
+        step = timedelta(minutes=asked.cell)
         for value in [str(since // step)] if dimension is None else values_of(click, dimension):
             counts = answer.setdefault(value, Counter())
             counts[click.kind] += 1
@@ -136,9 +136,9 @@ def shown(found: dict[str, rollups.Counts]) -> dict[str, Counter[str]]:
 
 
 def questions(dice: random.Random) -> list[tuple[Asked, Dimension | None]]:
-    """Every dimension, and time in quarters and minutes, of random scopes over random hours."""
+    """Every dimension, and time in cells of each size, of random scopes over random hours."""
     made = []
-    for dimension in [*FIELDS, None, None]:
+    for dimension in [*FIELDS, None, None, None, None]:
         scopes = [
             WORKSPACE,
             Scope(ScopeKind.LINK, dice.choice(LINKS)),
@@ -147,9 +147,9 @@ def questions(dice: random.Random) -> list[tuple[Asked, Dimension | None]]:
         ]
         first = FIRST_HOUR + dice.randrange(-5, 70)
         end = first + dice.choice([1, 5, 24, 49, 80])
-        minutes = dimension is None and dice.random() < 0.5
+        cell = dice.choice(rollups.CELLS) if dimension is None else rollups.QUARTER
         field = TIME if dimension is None else FIELDS[dimension]
-        made += [(Asked(scope, field, first, end, minutes), dimension) for scope in scopes]
+        made += [(Asked(scope, field, first, end, cell), dimension) for scope in scopes]
     return made
 
 

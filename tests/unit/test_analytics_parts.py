@@ -94,16 +94,36 @@ def test_only_the_ends_of_a_broken_range_are_read() -> None:
         Period(12 * hour, 12 * hour + 60_001),
     )
     hours = analytics_parts.part(series(broken, Interval.HOUR))
-    assert [(each.first_hour, each.end_hour, each.minutes) for each in hours.asked] == [
-        (10, 12, False),
-        (9, 10, True),
-        (12, 13, True),
+    assert [(each.first_hour, each.end_hour, each.cell) for each in hours.asked] == [
+        (10, 12, 60),
+        (9, 10, 1),
+        (12, 13, 1),
     ]
     assert hours.reading is not None
     assert hours.reading.periods == (
         Period(10 * hour - 90_500, 10 * hour - 60_000),
         Period(12 * hour + 60_000, 12 * hour + 60_001),
     )
+
+
+@pytest.mark.parametrize(
+    ("interval", "timezone", "cell"),
+    [
+        (Interval.DAY, "UTC", 1_440),
+        (Interval.MONTH, "UTC", 1_440),
+        (Interval.DAY, "Europe/Berlin", 60),
+        (Interval.HOUR, "UTC", 60),
+        (Interval.DAY, "Asia/Kolkata", 15),
+        (Interval.HOUR, "Australia/Eucla", 15),
+    ],
+)
+def test_series_are_told_by_the_largest_cells_that_points_begin_with(
+    interval: Interval, timezone: str, cell: int
+) -> None:
+    hour = 3_600_000
+    spring = Selection(Period(480_000 * hour, 481_000 * hour), EVERY_CLICK)
+    whole, *_ = analytics_parts.part(series(spring, interval, timezone)).asked
+    assert whole.cell == cell
 
 
 def test_a_range_within_an_hour_is_read() -> None:
@@ -146,12 +166,12 @@ def test_hours_are_told_by_minutes_as_far_as_a_point_begins_within_a_quarter() -
     of = Selection(periods.between(instants.of_milliseconds(since), None, NOW), EVERY_CLICK)
     kiritimati = analytics_parts.part(series(of, Interval.MONTH, "Pacific/Kiritimati"))
     changed = int(datetime(1979, 10, 1, 11, tzinfo=UTC).timestamp()) // 3600
-    assert [each[2:] for each in kiritimati.asked] == [(first, changed, True), (changed, end, False)]
+    assert [each[2:] for each in kiritimati.asked] == [(first, changed, 1), (changed, end, 60)]
     assert kiritimati.reading is None
     liberia = analytics_parts.part(series(of, Interval.MONTH, "Africa/Monrovia"))
     minute = int(datetime(1972, 1, 1, 0, 45, tzinfo=UTC).timestamp() * 1000)
     hour = minute // 3_600_000
-    assert [each[2:] for each in liberia.asked] == [(hour + 1, end, False), (hour, hour + 1, True)]
+    assert [each[2:] for each in liberia.asked] == [(hour + 1, end, 1_440), (hour, hour + 1, 1)]
     assert liberia.reading is not None
     assert liberia.reading.periods == (Period(since, minute),)
     assert liberia.reading.cell_ms == 30_000
