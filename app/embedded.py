@@ -111,7 +111,9 @@ def urls(data_dir: Path) -> tuple[str, str]:
     """Where MongoDB and Redis of a data directory are reached while somebody runs them."""
     _, sockets = _folders(data_dir)
     return (
-        _mongodb_url(sockets / "mongodb.sock"),
+        # By its name the replica set is away until mongod has read which one it is in: a connection that was
+        # opened before would be one without sessions for as long as it lives.
+        f"{_mongodb_url(sockets / 'mongodb.sock')}&replicaSet={_REPLICA_SET}",
         f"unix://{quote(str(sockets / 'redis.sock'))}",
     )
 

@@ -6,15 +6,20 @@ import signal
 import stat
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.client_session import AsyncClientSession
 from redis.asyncio import Redis
 
 from app import binaries, embedded, priorities
+from app.children import Child
 from app.embedded import Engines
+from domain.errors import Unavailable
+from storage import mongo
 
 ROOT = Path(__file__).resolve().parents[2]
 HOLD_THE_ENGINES = """
@@ -118,6 +123,32 @@ async def test_a_killed_engine_comes_back_under_its_url(tmp_path: Path) -> None:
         assert await written(engines) == 2
         async with Redis.from_url(engines.redis_url) as redis:
             assert await redis.ping()
+
+
+async def test_a_member_without_its_configuration_is_a_database_that_is_away(tmp_path: Path) -> None:
+    """It is for a moment after each start; a connection opened then would know no sessions ever after."""
+    folder, sockets = embedded._folders(tmp_path)
+    socket, (url, _) = sockets / "mongodb.sock", embedded.urls(tmp_path)
+
+    async def listening() -> None:
+        async with AsyncMongoClient[dict[str, int]](embedded._mongodb_url(socket)) as client:
+            await client.admin.command("ping")
+
+    mongod = Child(replace(embedded._mongodb(folder, socket, 0.25), ready=listening))
+    await mongod.start()
+    try:
+        async with mongo.connect(url, timeout_ms=10_000, application="test") as client:
+
+            async def work(session: AsyncClientSession) -> None:
+                await client["test"]["things"].insert_one({}, session=session)
+
+            with pytest.raises(Unavailable):
+                await mongo.transaction(client["test"], work, seconds=1)
+            await embedded._primary(socket)
+            await mongo.transaction(client["test"], work)
+            assert await client["test"]["things"].count_documents({}) == 1
+    finally:
+        await mongod.stop(embedded.STOP_SECONDS)
 
 
 async def test_a_second_start_is_refused_by_name(tmp_path: Path) -> None:
