@@ -1,11 +1,12 @@
 """Postboxes: where letters leave us, an SMTP server or a folder of .eml files."""
 
 import asyncio
+import functools
 import os
 import re
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP
 from email.utils import formatdate, parseaddr
 from pathlib import Path
 from typing import Final, Self
@@ -23,7 +24,22 @@ REFUSED_FOR_GOOD: Final = frozenset({550, 551, 553})
 """Answers to RCPT that mean the mailbox (RFC 5321, section 4.2.3) where no enhanced code says more."""
 NO_RECEIVER: Final = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 """Enhanced codes of receivers that do not exist, moved, take no mail or are disabled (RFC 3463, 7505)."""
+SENDERS: Final = 1_024
+"""Senders that are remembered taken apart: a promotion's is the same on all of its letters."""
 _ENHANCED: Final = re.compile(r"\s*(5\.\d{1,3}\.\d{1,3})\b")
+
+
+class _Headers(HeaderRegistry):
+    """The standard library's makes a class for each header of each letter; this one makes each class once."""
+
+    @functools.lru_cache(64)  # noqa: B019 - there is one for as long as the process lives
+    def __getitem__(self, name: str) -> type[BaseHeader]:
+        return super().__getitem__(name)
+
+
+_PLAIN: Final = SMTP.clone(header_factory=_Headers())
+_INTERNATIONAL: Final = _PLAIN.clone(utf8=True)
+"""RFC 6531, for receivers whose address is not ASCII."""
 
 
 class SmtpServer:
@@ -105,15 +121,14 @@ class Spool:
         unborn = path.with_suffix(".new")
         descriptor = os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(
-                message(letter, self._sender).as_bytes(policy=SMTP if letter.to.isascii() else SMTPUTF8)
-            )
+            policy = _PLAIN if letter.to.isascii() else _INTERNATIONAL
+            file.write(message(letter, self._sender).as_bytes(policy=policy))
         unborn.rename(path)
 
 
 def message(letter: Letter, sender: str) -> EmailMessage:
     """The letter as RFC 5322 has it; no value can begin another header: the policy refuses line breaks."""
-    made = EmailMessage(policy=SMTP)
+    made = EmailMessage(policy=_PLAIN)
     made["From"] = _sender(letter.sender or sender)
     made["To"] = _receiver(letter.to)
     made["Subject"] = letter.subject
@@ -127,6 +142,7 @@ def message(letter: Letter, sender: str) -> EmailMessage:
     return made
 
 
+@functools.lru_cache(SENDERS)
 def _sender(text: str) -> Address:
     """A promotion's sender, or the installation's, which may be of any host; its name is quoted where needed.
 
