@@ -134,6 +134,9 @@ async def _planned(wanted: Wanted, known: Known, links: Mapping[str, Link], desk
     seen = known.participants.get(wanted.email_key)
     old = known.referrals.get(wanted.identity)
     participant = _joined(wanted, desk) if seen is None else _again(seen, wanted)
+    if old is None and seen is not None and seen.referrals >= MOST:
+        message = f"The participant has {MOST:,} referrals; one person's links end there."
+        raise fields.refused("email", message, UserErrorCode.LIMIT_EXCEEDED)
     referral = _new(participant, wanted, desk) if old is None else old
     if wanted.receiver is not None and referral.reward_receiver is not wanted.receiver:
         referral = msgspec.structs.replace(referral, reward_receiver=wanted.receiver)
@@ -196,9 +199,6 @@ def _again(seen: Participant, wanted: Wanted) -> Participant:
 
 
 def _new(participant: Participant, wanted: Wanted, desk: Desk) -> Referral:
-    if participant.referrals > MOST:
-        message = f"The participant has {MOST:,} referrals; one person's links end there."
-        raise fields.refused("email", message, UserErrorCode.LIMIT_EXCEEDED)
     bench, now = desk.bench, desk.bench.clock()
     return Referral(
         id=bench.ids.at("ref", instants.milliseconds(now)),

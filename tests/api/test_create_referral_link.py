@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from domain import codes
+from domain import codes, referral_links
 from tests.api.conftest import Api
 from tests.api.promotions import CONSENT, REFERRAL, asked, promoted, referred, refused
 
@@ -96,6 +96,20 @@ async def test_different_wishes_of_one_person_at_once(api: Api) -> None:
     made = await asyncio.gather(*(referred(api, productId=f"sku-{number}") for number in range(12)))
     assert len({each["id"] for each in made}) == 12
     assert await kept(api) == {"participants": 1, "referrals": 12, "links": 12, "mails": 0}
+
+
+async def test_the_links_of_one_person_end(api: Api) -> None:
+    """The last one of referral_links.MOST is made, and what was made is given after that, too."""
+    await promoted(api)
+    await referred(api)
+    people = api.services.database.participants
+    await people.update_one(
+        {"workspace_id": api.context.viewer.workspace_id}, {"$set": {"referrals": referral_links.MOST - 1}}
+    )
+    last = await referred(api, productId="last")
+    assert refused(await asked(api, productId="one too many")) == [("LIMIT_EXCEEDED", ["email"])]
+    assert await referred(api, productId="last") == last
+    assert (await kept(api))["referrals"] == 2
 
 
 NO_CONSENT = [
