@@ -1,10 +1,12 @@
 """The graph: every noun's queries, mutations and subscriptions in one schema, and that schema as text."""
 
+import functools
 from pathlib import Path
 from typing import Final
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.name_converter import NameConverter
 
 from app.graphql import leaves
 from resolvers.analytics import AnalyticsQueries
@@ -43,6 +45,14 @@ from subscriptions.link_stats import LinkStatsSubscriptions
 
 PRINTED: Final = Path(__file__).resolve().parent.parent / "schema" / "schema.graphql"
 """Where the schema is kept as text, for reviews and client generators."""
+
+
+class _Names(NameConverter):
+    """Strawberry asks for the name of an argument at each call of its field."""
+
+    @functools.cache  # noqa: B019 - there is one for as long as the process lives
+    def apply_naming_config(self, name: str) -> str:
+        return super().apply_naming_config(name)
 
 
 @strawberry.type(description="Reading.")
@@ -96,7 +106,7 @@ def build() -> strawberry.Schema:
             *(ApiKey, BulkJob, Campaign, Click, Conversion, Link, Participant, Promotion, Referral, Reward),
             *(Template, Workspace),
         ],
-        config=StrawberryConfig(scalar_map=SCALARS),
+        config=StrawberryConfig(scalar_map=SCALARS, name_converter=_Names()),
         execution_context_class=leaves.LeafExecutor,
     )
     leaves.prepare(schema._schema)  # noqa: SLF001 - graphql-core's schema: Strawberry has no public name for it

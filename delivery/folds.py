@@ -12,8 +12,8 @@ from domain.clicks import ClicksCommitted
 from domain.errors import Unavailable
 from domain.folds import MAX_CLICKS, Fold, Folds, Moved
 
-_AT_ONCE: Final = 30
-"""Clicks that are counted before others get their turn: a fraction of a millisecond."""
+_AT_ONCE: Final = 10
+"""Clicks that are counted before others get their turn: a fraction of a millisecond, see stretches."""
 FOLD_SECONDS: Final = 2.0
 """How long clicks wait for others to be folded with; readers read them one by one meanwhile."""
 MANY_CLICKS: Final = 5_000

@@ -13,8 +13,9 @@ from domain.agents import Agent
 from domain.journals import click_id, decode
 from domain.ledgers import MAX_ENTRIES, Entry, Stretch
 
-_AT_ONCE: Final = 10
-"""Records that are classified before the ledger gets its turn: a fraction of a millisecond."""
+_AT_ONCE: Final = 5
+"""Records that are classified before the ledger gets its turn: a fraction of a millisecond. It needs several
+turns for each answer of the database, which has nothing to do meanwhile."""
 
 _log = logging.getLogger(__name__)
 

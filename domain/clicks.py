@@ -39,7 +39,7 @@ class Device(StrEnum):
     OTHER = "OTHER"
 
 
-class Click(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Click(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One row of the ledger. It is written once and never changed.
 
     Args:

@@ -1,10 +1,10 @@
 """Folds: clicks on their way into the roll-ups, counted in each of their scopes, hours and dimensions."""
 
+import functools
 import zlib
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Final, Protocol
 
 import msgspec
@@ -27,7 +27,7 @@ from domain.rollups import (
     ScopeKind,
     Tally,
 )
-from domain.utm import Utm
+from domain.utm import NAMES
 from domain.visits import Outcome
 
 MAX_CLICKS: Final = 30_000
@@ -44,6 +44,10 @@ _LINK: Final = FIELDS[Dimension.LINK]
 _KEY_BYTES: Final = 4
 """About what the place, the count and the length of a key take."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+_REMEMBERED: Final = 4_096
+"""Places, agents and link versions whose keys are remembered, about a kilobyte each."""
+_pack: Final = msgspec.msgpack.Encoder().encode
 
 Tallies = dict[str, Tally]
 """A tally for each dimension that occurs, by its field (rollups.FIELDS)."""
@@ -94,7 +98,7 @@ class Fold:
         self.slot = slot
         self.after = after
         self.upto = after
-        self._counters: dict[tuple[str, int], Counter[str]] = {}
+        self._tallies: dict[tuple[str, int], defaultdict[str, int]] = {}
 
     @property
     def clicks(self) -> int:
@@ -108,24 +112,23 @@ class Fold:
 
     def count(self, clicks: Iterable[Click]) -> None:
         """Count clicks, whichever feeds they are of."""
-        found: dict[tuple[str, int], list[list[str]]] = {}
         for click in clicks:
-            if click.link_id is not None and click.outcome is Outcome.REDIRECT:
-                seconds = int((click.at - _EPOCH).total_seconds())
-                hour = max(0, seconds // 3600)
-                keys = _keys(click, click.link_id, str(seconds % 3600 // 60))
-                for scope in _scopes(click, click.link_id):
-                    found.setdefault((scope, hour), []).append(keys)
-        for name, lists in found.items():
-            counter = self._counters.get(name)
-            if counter is None:
-                counter = self._counters[name] = Counter()
-            counter.update(chain.from_iterable(lists))
+            if click.link_id is None or click.outcome is not Outcome.REDIRECT:
+                continue
+            seconds = int((click.at - _EPOCH).total_seconds())
+            hour = max(0, seconds // 3600)
+            scopes, keys = _counted(click, click.link_id, seconds % 3600 // 60)
+            for scope in scopes:
+                tally = self._tallies.get((scope, hour))
+                if tally is None:
+                    tally = self._tallies[scope, hour] = defaultdict(int)
+                for key in keys:
+                    tally[key] += 1
 
     def tallies(self) -> Iterator[tuple[Scope, int, Mapping[str, int]]]:
         """What was counted, by scope and hour since the Unix epoch; keys begin with a dimension's field."""
-        for (scope, hour), counter in self._counters.items():
-            yield Scope(ScopeKind(scope[0]), scope[1:]), hour, counter
+        for (scope, hour), tally in self._tallies.items():
+            yield Scope(ScopeKind(scope[0]), scope[1:]), hour, tally
 
 
 def merged(kept: bytes | None, more: Mapping[int, Mapping[str, int]]) -> bytes:
@@ -183,43 +186,57 @@ def size(hours: Mapping[int, Mapping[str, int]]) -> int:
     return sum(sum(map(len, tally)) + _KEY_BYTES * len(tally) for tally in hours.values())
 
 
-def _scopes(click: Click, link_id: str) -> list[str]:
-    """Where a click counts, each as its kind and id."""
-    scopes = ["w", "l" + link_id]
-    if click.campaign_id is not None:
-        scopes.append("c" + click.campaign_id)
-    if click.template_id is not None:
-        scopes.append("t" + click.template_id)
-    scopes += ["g" + tag for tag in click.tags]
-    return scopes
+def _counted(click: Click, link_id: str, minute: int) -> tuple[Sequence[str], Sequence[str]]:
+    """Where a click counts, each as its kind and id, and as what it counts there.
 
-
-def _keys(click: Click, link_id: str, minute: str) -> list[str]:
-    """As what a click counts within each of its scopes: a dimension's field, the place, and the value."""
+    That is a dimension's field, the place, and the value. Texts that were made before are not made and hashed
+    again.
+    """
     place = UNIQUE if click.unique else PLACES[click.kind]
-    keys = [f"t{place}{minute}", f"d{place}{click.device.value}", f"{_LINK}{place}{link_id}"]
-    for field, value in (
-        ("c", click.country),
-        ("r", click.region),
-        ("y", click.city),
-        ("o", click.os),
-        ("b", click.browser),
-        ("l", click.language),
-        ("e", click.referrer),
-        ("v", click.variant),
-        ("u", click.rule),
-        ("n", click.campaign_id),
-        ("p", click.template_id),
-    ):
-        if value is not None:
-            keys.append(f"{field}{place}{value[:MAX_VALUE]}")
-    if click.utm is not NO_UTM:
-        keys += _utm_keys(click.utm, place)
-    keys += [f"g{place}{tag[:MAX_VALUE]}" for tag in click.tags]
-    keys += [f"g{place}{SEVERAL}"] * (len(click.tags) - 1)
-    if click.attributes:
-        keys += [f"a{place}{value}" for value in _attribute_values(click.attributes)]
-    return keys
+    scopes, belonging = _of_version(
+        place,
+        _pack(
+            (
+                *(click.campaign_id, click.template_id, click.variant, click.rule, click.tags),
+                *(click.attributes, None if click.utm is NO_UTM else click.utm),
+            )
+        ),
+    )
+    keys = [
+        *(f"{TIME}{place}{minute}", f"{_LINK}{place}{link_id}"),
+        *_keys("cryl", place, click.country, click.region, click.city, click.language),
+        *_keys("dob", place, click.device, click.os, click.browser),
+        *belonging,
+    ]
+    if click.referrer is not None:
+        keys.append(f"e{place}{click.referrer[:MAX_VALUE]}")
+    return ("l" + link_id, *scopes), keys
+
+
+@functools.lru_cache(_REMEMBERED)
+def _of_version(place: str, packed: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The scopes and keys that a click has by the version of its link.
+
+    Args:
+        place: see PLACES.
+        packed: campaign, template, variant, rule, tags, attributes and UTM parameters in MessagePack, where
+            true is not 1, as it is in a comparison.
+    """
+    *names, tags, attributes, utm = msgspec.msgpack.decode(packed)
+    campaign_id, template_id, *_ = names
+    scopes = ["w", *_keys("ct", "", campaign_id, template_id), *("g" + tag for tag in tags)]
+    keys = [*_keys("npvu", place, *names), *(f"g{place}{tag[:MAX_VALUE]}" for tag in tags)]
+    keys += [f"g{place}{SEVERAL}"] * (len(tags) - 1)
+    keys += [f"a{place}{value}" for value in _attribute_values(attributes)]
+    keys += _keys("12345", place, *(utm[name] for name in NAMES)) if utm else ()
+    return tuple(scopes), tuple(keys)
+
+
+@functools.lru_cache(_REMEMBERED)
+def _keys(fields: str, place: str, *values: str | None) -> tuple[str, ...]:
+    """The keys of a value for each field, where there is one."""
+    named = zip(fields, values, strict=True)
+    return tuple(f"{field}{place}{value[:MAX_VALUE]}" for field, value in named if value is not None)
 
 
 def _attribute_values(attributes: Sequence[tuple[str, Scalar]]) -> list[str]:
@@ -229,10 +246,3 @@ def _attribute_values(attributes: Sequence[tuple[str, Scalar]]) -> list[str]:
     if len(set(paths)) < len(paths):
         values += [(path, SEVERAL) for place, path in enumerate(paths) if path in paths[:place]]
     return [f"{path}{ATTRIBUTE_MARK}{value}" for path, value in values]
-
-
-def _utm_keys(utm: Utm, place: str) -> list[str]:
-    values = (utm.source, utm.medium, utm.campaign, utm.term, utm.content)
-    return [
-        f"{field}{place}{value[:MAX_VALUE]}" for field, value in enumerate(values, 1) if value is not None
-    ]

@@ -14,7 +14,7 @@ from domain.utm import Utm
 from domain.visitors import DAY_MS
 from domain.visits import Outcome, Purpose, VisitRecord
 
-MAX_ENTRIES: Final = 3_000
+MAX_ENTRIES: Final = 5_000
 """Clicks of one transaction, of a backlog: more would make it long, and a conflict expensive."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

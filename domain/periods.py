@@ -1,5 +1,6 @@
 """Periods: the stretch of time that a question about clicks is asked of."""
 
+import functools
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -37,10 +38,12 @@ class Period(msgspec.Struct, frozen=True):
         return self.start <= at_ms < end
 
 
+@functools.lru_cache(1_024)
 def last(text: str, now: datetime) -> Period:
     """The period of a length that ends now; one of a day or more begins with the full hour.
 
-    Roll-ups know whole hours: what begins within one is read from the clicks of the rest of it.
+    Roll-ups know whole hours: what begins within one is read from the clicks of the rest of it. Every link of
+    a page asks for the same one, so it is worked out once.
 
     Args:
         text: ISO 8601 duration such as PT1H or P30D; a month goes back as a calendar does.

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final, Self
 
 import pymongo
+from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -17,7 +18,8 @@ from domain.errors import Unavailable
 from domain.events import Told
 from domain.ledgers import Entry, JournalClosed, Moved, Stretch
 from domain.visits import Outcome
-from storage import codec, mongo, outbox
+from storage import mongo, outbox
+from storage.click_rows import row
 from storage.referral_links import Followed, ReferralLinks
 
 VISITORS_KEPT: Final = timedelta(days=3)
@@ -26,6 +28,8 @@ _SECONDS: Final = 5
 """Budget of a transaction with its repetitions."""
 _REPEATS: Final = 20
 _DUPLICATE_KEY: Final = 11000
+_AT_ONCE: Final = 300
+"""Clicks that are encoded before others get their turn: some milliseconds, for their transaction waits."""
 
 
 class Ledger:
@@ -127,11 +131,14 @@ class Ledger:
                 entries, slot=slot, after=heads.get(workspace_id, 0), known=known, seen=seen
             )
         if committed:
-            await self._add_visitors(seen, session)
-            await self._add_heads(committed, session)
             clicks = [click for each in committed.values() for click in each.clicks]
-            documents = [codec.to_document(click) for click in clicks]
-            await mongo.insert(self._database, "clicks", documents, session)
+            encoding = asyncio.create_task(_rows(clicks))  # while the database works on what comes first
+            try:
+                await self._add_visitors(seen, session)
+                await self._add_heads(committed, session)
+                await mongo.insert(self._database, "clicks", await encoding, session)
+            finally:
+                encoding.cancel()
             figures = ledgers.figures(clicks)
             await self._add_figures(figures, slot, session)
             await self._tell(figures, clicks, session)
@@ -186,12 +193,12 @@ class Ledger:
         self, figures: Mapping[Followed, ledgers.Figures], slot: int, session: AsyncClientSession
     ) -> None:
         """Add to the figures of this slot; another worker's are other documents, so nobody waits."""
-        writes = [
-            _figures_write(workspace_id, link_id, slot, added)
+        updates = [
+            _figures_update(workspace_id, link_id, slot, added)
             for (workspace_id, link_id), added in figures.items()
         ]
-        if writes:
-            await self._database.stats.bulk_write(writes, session=session)
+        if updates:
+            await mongo.write(self._database, {"update": "stats", "updates": updates}, session)
 
     async def _tell(
         self, followed: Collection[Followed], clicks: Sequence[Click], session: AsyncClientSession
@@ -208,7 +215,16 @@ class Ledger:
             await outbox.write(self._database, workspace_id, each, session)
 
 
-def _figures_write(workspace_id: str, link_id: str, slot: int, added: ledgers.Figures) -> UpdateOne:
+async def _rows(clicks: Sequence[Click]) -> list[RawBSONDocument]:
+    """The documents of clicks, encoded a few at a time."""
+    rows: list[RawBSONDocument] = []
+    for start in range(0, len(clicks), _AT_ONCE):
+        rows += map(row, clicks[start : start + _AT_ONCE])
+        await asyncio.sleep(0)
+    return rows
+
+
+def _figures_update(workspace_id: str, link_id: str, slot: int, added: ledgers.Figures) -> mongo.Document:
     counters = {f"kinds.{kind}": count for kind, count in added.kinds.items()}
     change: mongo.Document = {
         "$inc": {**counters, "uniques": added.uniques},
@@ -216,7 +232,7 @@ def _figures_write(workspace_id: str, link_id: str, slot: int, added: ledgers.Fi
     }
     if added.last_click_at is not None:
         change["$max"] = {"last_click_at": added.last_click_at}
-    return UpdateOne({"_id": f"{link_id}/{slot}"}, change, upsert=True)
+    return {"q": {"_id": f"{link_id}/{slot}"}, "u": change, "upsert": True}
 
 
 def _feed(workspace_id: str, slot: int) -> str:

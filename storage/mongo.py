@@ -288,7 +288,10 @@ async def end_session(database: Database, name: str) -> None:
 
 
 async def insert(
-    database: Database, collection: str, documents: Sequence[Document], session: AsyncClientSession
+    database: Database,
+    collection: str,
+    documents: Sequence[Mapping[str, Any]],
+    session: AsyncClientSession,
 ) -> None:
     """Insert many small documents that have their ids, in one command of at most 16 MB, within a transaction.
 
@@ -297,7 +300,15 @@ async def insert(
     Raises:
         BulkWriteError: one of them cannot be inserted.
     """
-    command = {"insert": collection, "documents": documents}
+    await write(database, {"insert": collection, "documents": documents}, session)
+
+
+async def write(database: Database, command: Document, session: AsyncClientSession) -> None:
+    """Write many documents by one command, within a transaction: a bulk_write takes twice as long for it.
+
+    Raises:
+        BulkWriteError: one of them cannot be written.
+    """
     answer: dict[str, Any] = await database.command(command, session=session)
     if "writeErrors" in answer:
         raise BulkWriteError(answer)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pymongo.asynchronous.client_session import AsyncClientSession
@@ -66,6 +66,11 @@ class _Question:
             return {str(part): _counts(places) for part, places in self._times.items()}
         return rollups.table(self._tally)
 
+    @property
+    def place(self) -> Hashable:
+        """The same for questions whose documents are the same."""
+        return self.scope, self._hours, self._days, self.asked.field == _LINK
+
     def spans(self) -> Iterator[tuple[bytes, bytes]]:
         """Where its documents stand: whole days by the day, what is left at both ends by the hour."""
         first, end = self.asked.first_hour, self.asked.end_hour
@@ -120,8 +125,8 @@ class _Questions:
         self._all: list[_Question] = []
         self._fields: set[str] = set()
 
-    def add(self, question: _Question) -> None:
-        """Take one more."""
+    def ask(self, question: _Question) -> None:
+        """Ask one more."""
         self._all.append(question)
         self._fields.add(question.asked.field)
 
@@ -176,7 +181,7 @@ class Rollups:
             return
         of_scopes: defaultdict[bytes, _Questions] = defaultdict(_Questions)
         for each in wanted:
-            of_scopes[each.scope].add(each)
+            of_scopes[each.scope].ask(each)
         lags = await self._lags(workspace_id, session)
         taken = 0
         for document in await self._documents(wanted, session):
@@ -205,7 +210,8 @@ class Rollups:
     async def _documents(
         self, questions: Iterable[_Question], session: AsyncClientSession
     ) -> list[mongo.Document]:
-        spans = {span for each in questions for span in each.spans() if span[0] < span[1]}
+        unlike = {each.place: each for each in questions}.values()
+        spans = {span for each in unlike for span in each.spans() if span[0] < span[1]}
         ranges = [{"_id": {"$gte": first, "$lt": end}} for first, end in sorted(spans)]
         fields = {rollups.ALL: 1, **{each.asked.field: 1 for each in questions}}
         found = self._rollups.find({"$or": ranges}, fields, session=session, batch_size=10_000)

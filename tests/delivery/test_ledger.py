@@ -6,10 +6,12 @@ import random
 import pytest
 
 from app.services import Services
-from domain.clicks import ClickKind
+from domain.clicks import Click, ClickKind
+from domain.errors import Unavailable
 from domain.ledgers import JournalClosed, Moved
 from domain.visitors import DAY_MS
 from domain.visits import Outcome, Purpose
+from storage import codec
 from storage.ledgers import Ledger
 from storage.stats import Stats
 from tests.delivery.workers import LINK, PHONE, committed, new_id, stretch, visit
@@ -41,6 +43,33 @@ async def test_workers_with_the_same_stretch_store_it_once(opened: Services, led
     assert await opened.database.clicks.count_documents({}) == 200
     figures = await Stats(opened.database).by_links(WORKSPACE, [LINK])
     assert (figures[LINK].clicks, figures[LINK].uniques) == (200, 200)
+
+
+async def test_what_is_stored_is_what_was_told(opened: Services, ledger: Ledger) -> None:
+    """Readers find each click as the ledger's news have it, whatever a visitor sends."""
+    clicks = await committed(
+        ledger,
+        visit(country="DE", region="DE-BE", city="Berlin", languages="de-AT", referrer="t.co", qr=True),
+        visit(country="DE", city="nul\0byte", referrer="$gt", utm=("a.b", None, None, None, None)),
+        visit(tags=("a", "b"), rule="EU", variant="A", noise=b"0123456789", destination=None),
+        visit(link_id=None, slug="nothing", outcome=Outcome.NOT_FOUND, destination=None),
+    )
+    stored = await opened.database.clicks.find({}).sort("seq", 1).to_list()
+    assert [codec.to_value(document, Click) for document in stored] == clicks
+
+
+async def test_a_click_that_is_there_already_stops_its_whole_transaction(
+    opened: Services, ledger: Ledger
+) -> None:
+    """Nothing of a stretch is stored while one of its clicks cannot be: not its visitors, not its offset."""
+    piece = stretch(visit(), visit())
+    await ledger.offset_of(piece.journal_id)
+    await opened.database.clicks.insert_one({"_id": piece.entries[1].click.id})
+    with pytest.raises(Unavailable, match="duplicate keys"):
+        await ledger.commit(piece, 0)
+    assert await ledger.offset_of(piece.journal_id) == 0
+    kept = [await opened.database[name].count_documents({}) for name in ("clicks", "visitors", "stats")]
+    assert kept == [1, 0, 0]
 
 
 async def test_a_double_click_is_one_visitor(opened: Services, ledger: Ledger) -> None:
