@@ -55,6 +55,9 @@ class _Names(NameConverter):
         return super().apply_naming_config(name)
 
 
+_NAMES: Final = _Names()
+
+
 @strawberry.type(description="Reading.")
 class Query(
     AnalyticsQueries,
@@ -106,7 +109,7 @@ def build() -> strawberry.Schema:
             *(ApiKey, BulkJob, Campaign, Click, Conversion, Link, Participant, Promotion, Referral, Reward),
             *(Template, Workspace),
         ],
-        config=StrawberryConfig(scalar_map=SCALARS, name_converter=_Names()),
+        config=StrawberryConfig(scalar_map=SCALARS, name_converter=_NAMES),
         execution_context_class=leaves.LeafExecutor,
     )
     leaves.prepare(schema._schema)  # noqa: SLF001 - graphql-core's schema: Strawberry has no public name for it

@@ -46,7 +46,9 @@ _KEY_BYTES: Final = 4
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 _REMEMBERED: Final = 4_096
-"""Places, agents and link versions whose keys are remembered, about a kilobyte each."""
+"""Origins, agents and link versions whose keys are remembered."""
+_SHORT: Final = 1_024
+"""Bytes of what is remembered of a link version; few are longer, and whoever makes those could make many."""
 _pack: Final = msgspec.msgpack.Encoder().encode
 
 Tallies = dict[str, Tally]
@@ -193,15 +195,10 @@ def _counted(click: Click, link_id: str, minute: int) -> tuple[Sequence[str], Se
     again.
     """
     place = UNIQUE if click.unique else PLACES[click.kind]
-    scopes, belonging = _of_version(
-        place,
-        _pack(
-            (
-                *(click.campaign_id, click.template_id, click.variant, click.rule, click.tags),
-                *(click.attributes, None if click.utm is NO_UTM else click.utm),
-            )
-        ),
-    )
+    names = (click.campaign_id, click.template_id, click.variant, click.rule)
+    utm = None if click.utm is NO_UTM else click.utm
+    packed = _pack((*names, click.tags, click.attributes, utm))
+    scopes, belonging = (_remembered if len(packed) <= _SHORT else _of_version)(place, packed)
     keys = [
         *(f"{TIME}{place}{minute}", f"{_LINK}{place}{link_id}"),
         *_keys("cryl", place, click.country, click.region, click.city, click.language),
@@ -213,7 +210,6 @@ def _counted(click: Click, link_id: str, minute: int) -> tuple[Sequence[str], Se
     return ("l" + link_id, *scopes), keys
 
 
-@functools.lru_cache(_REMEMBERED)
 def _of_version(place: str, packed: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The scopes and keys that a click has by the version of its link.
 
@@ -224,12 +220,16 @@ def _of_version(place: str, packed: bytes) -> tuple[tuple[str, ...], tuple[str, 
     """
     *names, tags, attributes, utm = msgspec.msgpack.decode(packed)
     campaign_id, template_id, *_ = names
-    scopes = ["w", *_keys("ct", "", campaign_id, template_id), *("g" + tag for tag in tags)]
+    owners = [kind + owner for kind, owner in (("c", campaign_id), ("t", template_id)) if owner is not None]
+    scopes = ["w", *owners, *("g" + tag for tag in tags)]
     keys = [*_keys("npvu", place, *names), *(f"g{place}{tag[:MAX_VALUE]}" for tag in tags)]
     keys += [f"g{place}{SEVERAL}"] * (len(tags) - 1)
     keys += [f"a{place}{value}" for value in _attribute_values(attributes)]
     keys += _keys("12345", place, *(utm[name] for name in NAMES)) if utm else ()
     return tuple(scopes), tuple(keys)
+
+
+_remembered = functools.lru_cache(_REMEMBERED)(_of_version)
 
 
 @functools.lru_cache(_REMEMBERED)

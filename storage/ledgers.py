@@ -139,6 +139,7 @@ class Ledger:
                 await mongo.insert(self._database, "clicks", await encoding, session)
             finally:
                 encoding.cancel()
+                await asyncio.gather(encoding, return_exceptions=True)
             figures = ledgers.figures(clicks)
             await self._add_figures(figures, slot, session)
             await self._tell(figures, clicks, session)

@@ -67,8 +67,8 @@ class _Question:
         return rollups.table(self._tally)
 
     @property
-    def place(self) -> Hashable:
-        """The same for questions whose documents are the same."""
+    def documents(self) -> Hashable:
+        """Which ones it is answered from: equal for questions that need the same."""
         return self.scope, self._hours, self._days, self.asked.field == _LINK
 
     def spans(self) -> Iterator[tuple[bytes, bytes]]:
@@ -210,7 +210,7 @@ class Rollups:
     async def _documents(
         self, questions: Iterable[_Question], session: AsyncClientSession
     ) -> list[mongo.Document]:
-        unlike = {each.place: each for each in questions}.values()
+        unlike = {each.documents: each for each in questions}.values()
         spans = {span for each in unlike for span in each.spans() if span[0] < span[1]}
         ranges = [{"_id": {"$gte": first, "$lt": end}} for first, end in sorted(spans)]
         fields = {rollups.ALL: 1, **{each.asked.field: 1 for each in questions}}

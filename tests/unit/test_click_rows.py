@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.clicks import NO_UTM, Click, ClickKind, Device
 from domain.utm import Utm
 from domain.visits import Outcome
-from storage import codec
+from storage import click_rows, codec
 from storage.click_rows import row
 
 AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
@@ -52,6 +52,15 @@ CLICKS = st.builds(
 )
 
 
+NAMED = {
+    *("id", "workspace_id", "slot", "seq", "at", "link_id", "link_version", "outcome", "kind", "unique"),
+    *("final_destination", "rule", "variant", "country", "region", "city", "device", "os", "browser"),
+    *("language", "referrer", "qr", "utm", "tags", "slug", "campaign_id", "template_id", "attributes"),
+    "visitor",
+}
+"""Fields that CLICKS has values for."""
+
+
 def click(**changes: Any) -> Click:
     """A click with `changes`."""
     usual: dict[str, Any] = {
@@ -69,6 +78,11 @@ def click(**changes: Any) -> Click:
     return Click(**{**usual, **changes})
 
 
+def test_every_field_is_tried() -> None:
+    """One that is added to clicks has to be added to rows, and above, or the ledger would not have it."""
+    assert set(Click.__struct_fields__) == NAMED
+
+
 @given(CLICKS)
 def test_a_row_is_the_document_of_its_click(some: Click) -> None:
     """The same fields with values of the same types, and what is read is the click that was written."""
@@ -79,6 +93,14 @@ def test_a_row_is_the_document_of_its_click(some: Click) -> None:
         name: type(value) for name, value in usual.items()
     }
     assert codec.to_value(document, Click) == some
+
+
+def test_long_pieces_are_the_same_and_are_not_remembered() -> None:
+    """Or whoever makes many long tags and attributes could fill a worker's memory."""
+    some = click(tags=tuple(f"{each:049}🦊" for each in range(50)))
+    before = click_rows._remembered.cache_info().currsize
+    assert bson.decode(row(some).raw, AWARE) == bson.decode(bson.encode(codec.to_document(some)), AWARE)
+    assert click_rows._remembered.cache_info().currsize <= before + 2  # its origin, its agent
 
 
 def test_what_a_click_lacks_takes_no_room() -> None:

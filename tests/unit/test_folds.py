@@ -145,3 +145,11 @@ def test_attributes_that_python_takes_for_equal_are_counted_apart() -> None:
         f"beta{ATTRIBUTE_MARK}true": 3,
         f"beta{ATTRIBUTE_MARK}1.5": 1,
     }
+
+
+def test_link_versions_with_long_texts_are_not_remembered() -> None:
+    """Or whoever makes many of them could fill a worker's memory."""
+    tags = tuple(f"{each:049}🦊" for each in range(50))
+    before = folds._remembered.cache_info().currsize
+    assert len(counted(click(tags=tags))) == 2 + len(tags)
+    assert folds._remembered.cache_info().currsize == before
