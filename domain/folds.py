@@ -198,11 +198,11 @@ def _counted(click: Click, link_id: str, minute: int) -> tuple[Sequence[str], Se
     names = (click.campaign_id, click.template_id, click.variant, click.rule)
     utm = None if click.utm is NO_UTM else click.utm
     packed = _pack((*names, click.tags, click.attributes, utm))
-    scopes, belonging = (_remembered if len(packed) <= _SHORT else _of_version)(place, packed)
+    scopes, belonging = (_kept_version if len(packed) <= _SHORT else _of_version)(place, packed)
     keys = [
         *(f"{TIME}{place}{minute}", f"{_LINK}{place}{link_id}"),
-        *_keys("cryl", place, click.country, click.region, click.city, click.language),
-        *_keys("dob", place, click.device, click.os, click.browser),
+        *_kept_keys("cryl", place, click.country, click.region, click.city, click.language),
+        *_kept_keys("dob", place, click.device, click.os, click.browser),
         *belonging,
     ]
     if click.referrer is not None:
@@ -229,14 +229,14 @@ def _of_version(place: str, packed: bytes) -> tuple[tuple[str, ...], tuple[str, 
     return tuple(scopes), tuple(keys)
 
 
-_remembered = functools.lru_cache(_REMEMBERED)(_of_version)
-
-
-@functools.lru_cache(_REMEMBERED)
 def _keys(fields: str, place: str, *values: str | None) -> tuple[str, ...]:
     """The keys of a value for each field, where there is one."""
     named = zip(fields, values, strict=True)
     return tuple(f"{field}{place}{value[:MAX_VALUE]}" for field, value in named if value is not None)
+
+
+_kept_version = functools.lru_cache(_REMEMBERED)(_of_version)
+_kept_keys = functools.lru_cache(_REMEMBERED)(_keys)
 
 
 def _attribute_values(attributes: Sequence[tuple[str, Scalar]]) -> list[str]:

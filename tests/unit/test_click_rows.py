@@ -1,6 +1,6 @@
 """Clicks encoded in pieces are the documents that any other way of encoding them gives."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 import bson
@@ -14,6 +14,7 @@ from domain.utm import Utm
 from domain.visits import Outcome
 from storage import click_rows, codec
 from storage.click_rows import row
+from tests.unit.clicks import click
 
 AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -61,23 +62,6 @@ NAMED = {
 """Fields that CLICKS has values for."""
 
 
-def click(**changes: Any) -> Click:
-    """A click with `changes`."""
-    usual: dict[str, Any] = {
-        "id": "clk_1",
-        "workspace_id": "ws_1",
-        "slot": 0,
-        "seq": 1,
-        "at": datetime(2026, 3, 1, tzinfo=UTC),
-        "link_id": "lnk_1",
-        "link_version": 1,
-        "outcome": Outcome.REDIRECT,
-        "kind": ClickKind.HUMAN,
-        "unique": False,
-    }
-    return Click(**{**usual, **changes})
-
-
 def test_every_field_is_tried() -> None:
     """One that is added to clicks has to be added to rows, and above, or the ledger would not have it."""
     assert set(Click.__struct_fields__) == NAMED
@@ -110,7 +94,7 @@ def test_what_a_click_lacks_takes_no_room() -> None:
         "workspace_id": "ws_1",
         "slot": 0,
         "seq": 1,
-        "at": datetime(2026, 3, 1, tzinfo=UTC),
+        "at": click().at,
         "link_id": None,
         "link_version": 1,
         "outcome": "NOT_FOUND",

@@ -1,8 +1,5 @@
 """Clicks as they are counted, and counts on their way into full tables."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
 
 from domain import folds, rollups
@@ -11,12 +8,11 @@ from domain.folds import Fold, merged
 from domain.rollups import ATTRIBUTE_MARK, OTHERS, SEVERAL, Scope, ScopeKind
 from domain.utm import Utm
 from domain.visits import Outcome
+from tests.unit.clicks import HOUR, click
 
 FULL = {f"0site-{each}": 1 for each in range(4)}
 """Twelve bytes each where they are counted."""
 SEGMENTS = f"0segment{ATTRIBUTE_MARK}{SEVERAL}"
-HOUR = 492_000
-AT = datetime.fromtimestamp(HOUR * 3600 + 17 * 60, UTC)
 
 
 def tally(kept: bytes) -> rollups.Tally:
@@ -53,23 +49,6 @@ def test_names_of_attributes_do_not_fill_a_document_for_ever(monkeypatch: pytest
     kept = merged(None, {7: more})
     assert len(kept) < 100
     assert sum(tally(kept).values()) == 20
-
-
-def click(**changes: Any) -> Click:
-    """A click 17 minutes past the hour, with `changes`."""
-    usual: dict[str, Any] = {
-        "id": "clk_1",
-        "workspace_id": "ws_1",
-        "slot": 0,
-        "seq": 1,
-        "at": AT,
-        "link_id": "lnk_1",
-        "link_version": 1,
-        "outcome": Outcome.REDIRECT,
-        "kind": ClickKind.HUMAN,
-        "unique": False,
-    }
-    return Click(**{**usual, **changes})
 
 
 def counted(*clicks: Click) -> dict[Scope, dict[str, int]]:
@@ -150,6 +129,7 @@ def test_attributes_that_python_takes_for_equal_are_counted_apart() -> None:
 def test_link_versions_with_long_texts_are_not_remembered() -> None:
     """Or whoever makes many of them could fill a worker's memory."""
     tags = tuple(f"{each:049}🦊" for each in range(50))
-    before = folds._remembered.cache_info().currsize
-    assert len(counted(click(tags=tags))) == 2 + len(tags)
-    assert folds._remembered.cache_info().currsize == before
+    counted(click())
+    kept = [each.cache_info().currsize for each in (folds._kept_version, folds._kept_keys)]
+    assert len(counted(click(tags=tags, utm=Utm(term="long" * 50)))) == 2 + len(tags)
+    assert [each.cache_info().currsize for each in (folds._kept_version, folds._kept_keys)] == kept
